@@ -1,0 +1,191 @@
+//! What leaves and what comes back, as plain data: notifiers and the poller compose it, the `net` door carries it.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::{secret::Secret, time::Timestamp};
+
+/// What leaves: an HTTP request, a mail, or words for something on this machine.
+#[derive(Clone, Debug)]
+pub enum Envelope {
+    Http(Request),
+    Mail(Box<Mail>),
+    /// A line for our standard output.
+    Print(String),
+    /// A line for the end of a file, created when it is not there, flushed to disk before the answer.
+    Append {
+        path: PathBuf,
+        line: String,
+    },
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    Http(Response),
+    Mail(MailReply),
+    /// Printed or appended.
+    Written,
+}
+
+/// An HTTP request with everything that bounds it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub method: Method,
+    pub url: String,
+    /// Names in lower case; values byte for byte.
+    pub headers: Vec<(String, HeaderText)>,
+    pub body: Vec<u8>,
+    pub limits: Limits,
+}
+
+/// A header value: plain, or one that must not print.
+#[derive(Clone, Debug)]
+pub enum HeaderText {
+    Plain(Vec<u8>),
+    Secret(Secret),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// For the whole exchange: name, connection, redirects, headers, body.
+    pub total: Duration,
+    /// Of the body after decompression.
+    pub body_bytes_max: usize,
+    /// How many redirects are followed.
+    pub redirects_max: u8,
+    /// Whether private, loopback and link-local addresses may be connected to.
+    pub allow_private: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Response {
+    pub status: u16,
+    /// Names in lower case; values byte for byte.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// Decompressed.
+    pub body: Vec<u8>,
+    /// The address that answered, after redirects.
+    pub url: String,
+    /// Where 301 and 308 answers alone led, when the chain began with one: what a client may remember (RFC 9110, 15.4.2, 15.4.9).
+    pub moved_to: Option<String>,
+}
+
+impl Response {
+    /// The first header of this name (lower case), byte for byte.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_slice())
+    }
+
+    /// The first header of this name (lower case) where it is visible ASCII.
+    pub fn header_text(&self, name: &str) -> Option<&str> {
+        self.header(name)
+            .and_then(|value| std::str::from_utf8(value).ok())
+            .map(str::trim)
+    }
+}
+
+/// A mail and the server that takes it. Every text is clean: no control characters in headers.
+#[derive(Clone, Debug)]
+pub struct Mail {
+    pub server: MailServer,
+    pub from: String,
+    pub to: Vec<String>,
+    pub subject: String,
+    pub text: String,
+    pub html: Option<String>,
+    /// Without angle brackets: `<id>.<revision>@wirewatch`, stable over retries.
+    pub message_id: String,
+    /// The first message of the same alert, for threading.
+    pub in_reply_to: Option<String>,
+    pub date: Timestamp,
+    pub timeout: Duration,
+    pub allow_private: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct MailServer {
+    pub host: String,
+    pub port: u16,
+    pub security: MailSecurity,
+    pub credentials: Option<(String, Secret)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailSecurity {
+    /// TLS from the first byte (port 465).
+    Tls,
+    /// Plain, then STARTTLS, which must succeed (port 587).
+    StartTls,
+    /// No encryption, only where the configuration says so in words.
+    None,
+}
+
+/// What the mail server answered last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailReply {
+    pub code: u16,
+    pub text: String,
+}
+
+/// Why there is no reply. Each variant is something that a person or a schedule treats differently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NetError {
+    /// The name has no address: `no such host: feeds.example.org`.
+    Name(String),
+    /// Nobody accepted the connection.
+    Connect(String),
+    Tls(String),
+    /// The limit passed; says while doing what.
+    TimedOut {
+        doing: &'static str,
+        after: Duration,
+    },
+    /// The body passed its limit and was cut off.
+    TooLarge {
+        bytes_max: usize,
+    },
+    TooManyRedirects {
+        max: u8,
+    },
+    /// A private address, and the configuration does not allow those.
+    Private(String),
+    /// The connection broke, or what came was not HTTP, or would not decompress.
+    Broken(String),
+    /// The address or a header cannot be sent at all: trying again is useless.
+    Unsendable(String),
+    /// Something on this machine failed: a full disk, a missing folder.
+    Local(String),
+}
+
+impl std::fmt::Display for NetError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            NetError::Name(text) | NetError::Connect(text) | NetError::Tls(text) => {
+                f.write_str(text)
+            }
+            NetError::Private(text)
+            | NetError::Broken(text)
+            | NetError::Unsendable(text)
+            | NetError::Local(text) => f.write_str(text),
+            NetError::TimedOut { doing, after } => write!(
+                f,
+                "timed out {doing} after {}",
+                crate::time::show_duration(*after)
+            ),
+            NetError::TooLarge { bytes_max } => write!(f, "the body is over {bytes_max} bytes"),
+            NetError::TooManyRedirects { max } => write!(f, "more than {max} redirects"),
+        }
+    }
+}
+
+impl std::error::Error for NetError {}

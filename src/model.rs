@@ -1,0 +1,242 @@
+//! The words of the program: what flows from a feed to a person. Plain data, no behaviour that needs the world.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+
+/// How much an alert matters. Ordered: `Info` is the least.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Info,
+    Low,
+    #[default]
+    Medium,
+    High,
+    Critical,
+}
+
+impl Severity {
+    pub const ALL: [Severity; 5] = [
+        Severity::Info,
+        Severity::Low,
+        Severity::Medium,
+        Severity::High,
+        Severity::Critical,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+            Severity::Critical => "critical",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Severity> {
+        Severity::ALL
+            .into_iter()
+            .find(|severity| severity.name() == name)
+    }
+}
+
+/// One source that we poll. Its `name` is its id: the key of its table in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feed {
+    pub name: String,
+    /// `https:`, `http:` or `file:`.
+    pub url: String,
+    /// The family that counts once in corroboration: configured, else the site's registrable domain.
+    pub publisher: String,
+    pub tags: Vec<String>,
+    /// The language the analyst declared, as a primary subtag: `en`.
+    pub lang: Option<String>,
+    pub poll: PollLimits,
+}
+
+/// How one feed is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollLimits {
+    /// The shortest time between two polls.
+    pub interval: Duration,
+    /// Whether the time between polls may grow to `interval_max` by the feed's own rhythm.
+    pub adaptive: bool,
+    pub interval_max: Duration,
+    /// For one whole poll, redirects and body included.
+    pub timeout: Duration,
+    /// Of the decoded body.
+    pub body_bytes_max: usize,
+    /// Items published longer ago than this are recorded, not alerted, on the first contact.
+    pub backfill: Duration,
+}
+
+impl Feed {
+    /// A feed known by its name alone: what `scan` and tests match items under.
+    pub fn named(name: &str) -> Feed {
+        Feed {
+            name: name.to_owned(),
+            url: String::new(),
+            publisher: String::new(),
+            tags: Vec::new(),
+            lang: None,
+            poll: PollLimits::default(),
+        }
+    }
+}
+
+impl Default for PollLimits {
+    fn default() -> Self {
+        PollLimits {
+            interval: Duration::from_secs(300),
+            adaptive: true,
+            interval_max: Duration::from_secs(3600),
+            timeout: Duration::from_secs(30),
+            body_bytes_max: 10 << 20,
+            backfill: Duration::from_secs(86_400),
+        }
+    }
+}
+
+/// What makes an item the same item within its feed, as a hash of [`Item::id`]. Never random.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ItemKey(pub u64);
+
+impl ItemKey {
+    pub fn of(id: &str) -> ItemKey {
+        ItemKey(xxhash_rust::xxh3::xxh3_64(id.as_bytes()))
+    }
+}
+
+/// One entry of a feed as we keep it: plain text of bounded length, no markup, no control characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Item {
+    /// The feed's own id; else the canonical link; else title and date. Decided by `parse::identity` alone.
+    pub id: String,
+    pub title: String,
+    pub summary: String,
+    /// The longer text where the feed gives one; empty otherwise.
+    pub content: String,
+    /// Absolute, http or https; empty where the feed gives none.
+    pub url: String,
+    pub author: String,
+    pub categories: Vec<String>,
+    /// The outlet that an aggregator names for this item (RSS `<source>`).
+    pub source: String,
+    /// The language that the item or its feed declares, as a primary subtag.
+    pub lang: Option<String>,
+    /// The publisher's claim; never the clock of the rules.
+    pub published: Option<Timestamp>,
+}
+
+impl Item {
+    pub fn key(&self) -> ItemKey {
+        ItemKey::of(&self.id)
+    }
+}
+
+/// A part of an item that rules can match in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Field {
+    Title,
+    Summary,
+    Content,
+    Url,
+    Author,
+    Category,
+    Source,
+    Publisher,
+    Lang,
+}
+
+/// Words of an item that made a rule match, where they stand, and which query asked for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hit {
+    pub field: Field,
+    /// Unicode scalar values from the start of the field as shown.
+    pub start: usize,
+    /// One past the last scalar value.
+    pub end: usize,
+    pub text: String,
+    /// The query as the analyst wrote it.
+    pub query: String,
+}
+
+/// Whether an alert still stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertStatus {
+    Firing,
+    Acknowledged,
+    Resolved,
+}
+
+/// One rule about one story: the alert document of INTERFACE.md, at one revision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    pub version: u32,
+    /// Stays the same through all revisions.
+    pub id: String,
+    /// From 1.
+    pub revision: u32,
+    pub status: AlertStatus,
+    pub rule: String,
+    pub title: String,
+    pub severity: Severity,
+    pub tags: Vec<String>,
+    pub drill: bool,
+    pub item: AlertItem,
+    pub hits: Vec<Hit>,
+    pub story: AlertStory,
+    pub timing: AlertTiming,
+}
+
+/// The item that an alert (or its latest revision) is about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AlertItem {
+    pub id: String,
+    pub feed: String,
+    pub publisher: String,
+    pub title: String,
+    pub url: String,
+    pub summary: String,
+    pub lang: Option<String>,
+    pub published: Option<Timestamp>,
+    pub seen: Timestamp,
+}
+
+/// The story as it stood at this revision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AlertStory {
+    pub id: String,
+    pub items: u32,
+    pub publishers: Vec<String>,
+    /// Independent texts: copies of one text count once.
+    pub origins: u32,
+}
+
+/// When each stage was passed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AlertTiming {
+    pub published: Option<Timestamp>,
+    pub seen: Timestamp,
+    pub matched: Timestamp,
+    pub queued: Timestamp,
+}
+
+/// The answer headers that make the next request conditional, byte for byte as the server sent them.
+/// Replaced only together with the items they vouch for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validators {
+    pub etag: Option<Vec<u8>>,
+    pub last_modified: Option<Vec<u8>>,
+}
+
+/// A name with shared ownership, for ids that are copied into every alert.
+pub type Name = Arc<str>;

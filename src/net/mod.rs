@@ -1,0 +1,16 @@
+//! The door to the network and to other programs: one trait, so that scenarios replace the world with a script.
+//!
+//! An envelope carries its own limits; nothing that passes here waits without an end or grows without a bound.
+
+pub mod internet;
+
+use futures_util::future::BoxFuture;
+
+use crate::envelope::{Envelope, NetError, Reply};
+
+pub use internet::Internet;
+
+/// The world outside. One call, one exchange; it returns within the envelope's own limit.
+pub trait Net: Send + Sync {
+    fn send(&self, envelope: Envelope) -> BoxFuture<'_, Result<Reply, NetError>>;
+}
