@@ -38,6 +38,17 @@ pub trait Notifier: Send + Sync + std::fmt::Debug {
 
     /// What the reply means. `now` dates a `Retry-After` that names a time.
     fn verdict(&self, reply: &Reply, now: Timestamp) -> Verdict;
+
+    /// How many rounds of deliveries may run at once, 1 or more.
+    fn slots(&self) -> usize {
+        4
+    }
+
+    /// How many deliveries one round makes, one after the other, before they are recorded together, 1 or more. What lies
+    /// on this machine takes many; over a network each is recorded on its own.
+    fn batch(&self) -> usize {
+        1
+    }
 }
 
 /// One alert revision on its way to one receiver.
