@@ -535,13 +535,6 @@ fn moved_to(state: &FeedState, address: &str, response: &Response) -> Option<Str
 }
 
 fn request(feed: &Feed, state: &FeedState, address: &str, allow_private: bool) -> Envelope {
-    if let Some(path) = address.strip_prefix("file:") {
-        let path = std::path::PathBuf::from(path.strip_prefix("//").unwrap_or(path));
-        return Envelope::Read {
-            path,
-            body_bytes_max: feed.poll.body_bytes_max,
-        };
-    }
     let mut headers = vec![("accept".to_owned(), HeaderText::Plain(ACCEPT.into()))];
     if let Some(etag) = &state.validators.etag {
         headers.push(("if-none-match".to_owned(), HeaderText::Plain(etag.clone())));
