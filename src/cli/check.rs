@@ -1,11 +1,8 @@
 //! `wirewatch check`: is this configuration good, and if not, where and why.
 
-use std::{
-    io::{IsTerminal, Write},
-    path::Path,
-    process::ExitCode,
-};
+use std::{io::Write, process::ExitCode};
 
+use super::{EXIT_ERROR, Globals};
 use crate::config::{self, Config, Environment, Problem};
 
 /// The arguments of `wirewatch check`.
@@ -19,50 +16,32 @@ pub struct Args {
     pub schema: bool,
 }
 
-/// Checks the configuration at `path` and says what is wrong with it: exit 0 where it is good (warnings allowed), else 2.
-pub fn run(args: &Args, path: &Path, environment: &Environment) -> ExitCode {
-    let is_terminal = std::io::stdout().is_terminal();
-    let in_colour = is_terminal
-        && anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never;
-    let mut text = String::new();
-    let is_good = check(args, path, environment, in_colour, &mut text);
-    // A reader that has gone away (`check | head`) takes nothing from the answer.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    match is_good {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::from(2),
-    }
-}
-
-/// What `check` prints, and whether the configuration is good.
-pub fn check(
-    args: &Args,
-    path: &Path,
-    environment: &Environment,
-    in_colour: bool,
-    text: &mut String,
-) -> bool {
+/// Checks the configuration and says what is wrong with it: exit 0 where it is good (warnings allowed), else 2.
+///
+/// # Errors
+/// When there is no configuration to check, or stdout cannot be written.
+pub fn run(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
+    let mut out = anstream::stdout().lock();
     if args.schema {
-        text.push_str(&config::schema::text());
-        return true;
+        write!(out, "{}", config::schema::text())?;
+        return Ok(ExitCode::SUCCESS);
     }
-    let loaded = config::load(path, environment);
+    let loaded = config::load(&globals.config_path()?, &Environment::of_process());
     for problem in &loaded.problems {
-        text.push_str(&match args.json {
-            true => json(problem),
-            false => problem.show(in_colour),
-        });
-        text.push('\n');
+        match args.json {
+            true => writeln!(out, "{}", serde_json::to_string(problem)?)?,
+            // anstream takes the colours out again where stdout is no terminal, or NO_COLOR is set.
+            false => writeln!(out, "{}", problem.show(true))?,
+        }
     }
     if !args.json {
-        text.push_str(&summary(loaded.config.as_ref(), &loaded.problems));
-        text.push('\n');
+        writeln!(out, "{}", summary(loaded.config.as_ref(), &loaded.problems))?;
     }
-    loaded.config.is_some()
-}
-
-fn json(problem: &Problem) -> String {
-    serde_json::to_string(problem).expect("a problem is text and numbers")
+    out.flush()?;
+    Ok(match loaded.config {
+        Some(_) => ExitCode::SUCCESS,
+        None => ExitCode::from(EXIT_ERROR),
+    })
 }
 
 /// `good: 31 feeds, 14 rules, 9 lists, 2 receivers`, or how much is wrong.
