@@ -9,6 +9,11 @@ use crate::{secret::Secret, time::Timestamp};
 pub enum Envelope {
     Http(Request),
     Mail(Box<Mail>),
+    /// A file on this machine, named by the configuration; answered as a response with status 200.
+    Read {
+        path: PathBuf,
+        body_bytes_max: usize,
+    },
     /// A line for our standard output.
     Print(String),
     /// A line for the end of a file, created when it is not there, flushed to disk before the answer.
@@ -28,9 +33,10 @@ pub enum Reply {
 }
 
 /// An HTTP request with everything that bounds it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Request {
     pub method: Method,
+    /// May be a secret as a whole: chat services hand out addresses that need no other key. `Debug` masks it.
     pub url: String,
     /// Names in lower case; values byte for byte.
     pub headers: Vec<(String, HeaderText)>,
@@ -56,22 +62,22 @@ pub enum Method {
 pub struct Limits {
     /// For the whole exchange: name, connection, redirects, headers, body.
     pub total: Duration,
-    /// Of the body after decompression.
+    /// Of the body after decompression. A longer answer to a GET is an error; of other answers the beginning is kept.
     pub body_bytes_max: usize,
-    /// How many redirects are followed.
+    /// How many redirects a GET follows; one more is an error. At 0, and for other methods, a redirect is the answer.
     pub redirects_max: u8,
     /// Whether private, loopback and link-local addresses may be connected to.
     pub allow_private: bool,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Response {
     pub status: u16,
     /// Names in lower case; values byte for byte.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// Decompressed.
+    /// Decompressed. Of anything but a GET's success only the first 8 KiB; of a 204 or 304 nothing.
     pub body: Vec<u8>,
-    /// The address that answered, after redirects.
+    /// The address that answered, after redirects, without a user name or password.
     pub url: String,
     /// Where 301 and 308 answers alone led, when the chain began with one: what a client may remember (RFC 9110, 15.4.2, 15.4.9).
     pub moved_to: Option<String>,
@@ -94,6 +100,45 @@ impl Response {
     }
 }
 
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("url", &masked_url(&self.url))
+            .field("headers", &self.headers)
+            .field("body_bytes", &self.body.len())
+            .field("limits", &self.limits)
+            .finish()
+    }
+}
+
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("url", &masked_url(&self.url))
+            .field("moved_to", &self.moved_to.as_deref().map(masked_url))
+            .field("headers", &self.headers.len())
+            .field("body_bytes", &self.body.len())
+            .finish()
+    }
+}
+
+/// The part of an address that may be shown where the rest may be a secret: scheme, host and port.
+pub fn masked_url(url: &str) -> String {
+    let Ok(parsed) = url::Url::parse(url) else {
+        return "[an address that cannot be read]".to_owned();
+    };
+    let host = parsed.host_str().unwrap_or_default();
+    let port = parsed
+        .port()
+        .map(|port| format!(":{port}"))
+        .unwrap_or_default();
+    let has_more = parsed.path().len() > 1 || parsed.query().is_some();
+    let rest = if has_more { "/…" } else { "" };
+    format!("{}://{host}{port}{rest}", parsed.scheme())
+}
+
 /// A mail and the server that takes it. Every text is clean: no control characters in headers.
 #[derive(Clone, Debug)]
 pub struct Mail {
@@ -103,7 +148,7 @@ pub struct Mail {
     pub subject: String,
     pub text: String,
     pub html: Option<String>,
-    /// Without angle brackets: `<id>.<revision>@wirewatch`, stable over retries.
+    /// Without angle brackets, stable over retries: `<alert id>.<revision>.<hash of the recipients>@<sender's domain>`.
     pub message_id: String,
     /// The first message of the same alert, for threading.
     pub in_reply_to: Option<String>,
@@ -130,7 +175,7 @@ pub enum MailSecurity {
     None,
 }
 
-/// What the mail server answered last.
+/// What the mail server answered last: to the message where it took one, else to the command it refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailReply {
     pub code: u16,

@@ -1,1 +1,698 @@
+//! A due feed becomes recorded items and queued alerts.
+//!
+//! One poll is one straight way: ask (conditionally), read, keep what is new, match, judge and record in one transaction.
+//! A poll that fails at any step records why and when to try again, and costs no other feed anything. The feed's validators
+//! change only together with the items they vouch for.
 
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use tokio::sync::Notify;
+
+use crate::{
+    envelope::{Envelope, HeaderText, Limits, Method, Reply, Request, Response},
+    judge::{self, Matched},
+    model::{Feed, Item, ItemKey, Validators},
+    net::Net,
+    notify::Receiver,
+    parse::{self, Document, Parsed},
+    rule::{RuleHits, RuleSet},
+    schedule::{self, Agenda, Polled},
+    store::{
+        Decided, FeedId, FeedState, Harvest, PollOutcome, PollRecord, Recorded, Store, StoreError,
+    },
+    time::{self, Clock, Timestamp},
+    work::{Job, Leased},
+};
+
+/// Redirects followed for one poll.
+const REDIRECTS_MAX: u8 = 5;
+/// Agreeing permanent redirects after which the new address is asked directly.
+const MOVED_AGREEING: u32 = 2;
+/// Failures in a row at the remembered address after which the configured one is asked again.
+const MOVED_FAILURES_MAX: u32 = 3;
+/// How long a feed rests when its poll could not be recorded.
+const STORE_REST: std::time::Duration = std::time::Duration::from_secs(10);
+const ACCEPT: &str = "application/rss+xml, application/atom+xml, application/feed+json, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1";
+
+/// What is watched, swapped whole on reload.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    pub feeds: HashMap<FeedId, Arc<Feed>>,
+    pub rules: Arc<RuleSet>,
+    pub receivers: Vec<Arc<Receiver>>,
+    /// Polls in flight at once to one host.
+    pub per_host: usize,
+    pub allow_private: bool,
+}
+
+/// The first user of the loop.
+pub struct Poller {
+    store: Store,
+    net: Arc<dyn Net>,
+    clock: Clock,
+    watched: RwLock<Arc<Watched>>,
+    agenda: Mutex<Agenda<FeedId>>,
+    /// Rung when deliveries are owed.
+    owed: Arc<Notify>,
+    tally: Tally,
+}
+
+/// What has been found since the start, for the lines that tell a person.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub new_items: AtomicUsize,
+    pub alerts: AtomicUsize,
+    /// Feeds that have answered or failed at least once since the start.
+    contacted: Mutex<HashMap<FeedId, Contact>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Contact {
+    Answered,
+    Failing,
+}
+
+impl Tally {
+    /// How many feeds answer, and how many fail, by their last poll since the start.
+    pub fn contacts(&self) -> (usize, usize) {
+        let contacted = self
+            .contacted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let failing = contacted
+            .values()
+            .filter(|contact| **contact == Contact::Failing)
+            .count();
+        (contacted.len() - failing, failing)
+    }
+
+    fn note(&self, feed: FeedId, contact: Contact) {
+        self.contacted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(feed, contact);
+    }
+}
+
+/// The claim on a due feed; dropped unfinished, the feed is tried again soon.
+pub struct Turn {
+    poller: Arc<Poller>,
+    feed: FeedId,
+    is_finished: bool,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            let due = time::after(self.poller.clock.now(), STORE_REST);
+            self.poller.agenda().finish(self.feed, due);
+        }
+    }
+}
+
+impl Turn {
+    fn finish(mut self, due: Timestamp) {
+        self.is_finished = true;
+        self.poller.agenda().finish(self.feed, due);
+    }
+}
+
+/// A handle that the loop runs.
+pub struct Polls(pub Arc<Poller>);
+
+impl Job for Polls {
+    type Work = Turn;
+
+    async fn lease(&self, now: Timestamp, free: usize) -> Result<Leased<Turn>, StoreError> {
+        let mut agenda = self.0.agenda();
+        let turns = agenda.take_due(now, free);
+        let turn = |feed| Turn {
+            poller: self.0.clone(),
+            feed,
+            is_finished: false,
+        };
+        Ok(Leased {
+            work: turns.into_iter().map(turn).collect(),
+            next: agenda.next_due(),
+        })
+    }
+
+    async fn run(&self, turn: Turn) {
+        let watched = self.0.watched();
+        let Some(feed) = watched.feeds.get(&turn.feed).cloned() else {
+            // The configuration dropped it between the lease and now.
+            return turn.finish(Timestamp::MAX);
+        };
+        match self.0.poll(turn.feed, &feed, &watched).await {
+            Ok(next) => turn.finish(next),
+            Err(error) => {
+                tracing::error!(feed = %feed.name, %error, "poll not recorded, trying again")
+            }
+        }
+    }
+}
+
+impl Poller {
+    /// Nothing is watched until [`Poller::watch`] is called.
+    pub fn new(store: Store, net: Arc<dyn Net>, clock: Clock, owed: Arc<Notify>) -> Poller {
+        let nothing = Watched {
+            feeds: HashMap::new(),
+            rules: Arc::new(RuleSet::default()),
+            receivers: Vec::new(),
+            per_host: 1,
+            allow_private: false,
+        };
+        Poller {
+            store,
+            net,
+            clock,
+            watched: RwLock::new(Arc::new(nothing)),
+            agenda: Mutex::new(Agenda::new(1)),
+            owed,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Watches these feeds from here on. `states` are the rows of the same feeds.
+    pub fn watch(&self, watched: Watched, states: &[FeedState]) {
+        let planned = states
+            .iter()
+            .filter(|state| state.gone.is_none())
+            .filter_map(|state| {
+                let feed = watched.feeds.get(&state.id)?;
+                // A shorter interval in a new configuration counts from the last poll.
+                let sooner = state
+                    .last_poll
+                    .filter(|_| state.failures == 0)
+                    .map(|last| time::after(last, feed.poll.interval + feed.poll.interval / 10));
+                let due = sooner.map_or(state.next_poll, |sooner| sooner.min(state.next_poll));
+                Some((state.id, host_of(&feed.url), due))
+            });
+        self.agenda().replace(watched.per_host, planned);
+        *self.watched.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(watched);
+    }
+
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// How many feeds are watched, those that answered 410 left out.
+    pub fn feeds_planned(&self) -> usize {
+        self.agenda().len()
+    }
+
+    fn watched(&self) -> Arc<Watched> {
+        self.watched
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn agenda(&self) -> std::sync::MutexGuard<'_, Agenda<FeedId>> {
+        self.agenda.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Polls one feed and records it; gives the time of its next poll.
+    async fn poll(
+        &self,
+        id: FeedId,
+        feed: &Arc<Feed>,
+        watched: &Arc<Watched>,
+    ) -> Result<Timestamp, StoreError> {
+        let state = self.store.feed_state(id).await?;
+        let started = self.clock.now();
+        let address = address(feed, &state);
+        let asked = self
+            .net
+            .send(request(feed, &state, address, watched.allow_private))
+            .await;
+        let answer = match asked {
+            Ok(Reply::Http(response)) => read_response(response, started),
+            Ok(_) => Answer::Failed {
+                problem: "the network door answered with something else".to_owned(),
+                retry_after: None,
+            },
+            Err(error) => Answer::Failed {
+                problem: error.to_string(),
+                retry_after: None,
+            },
+        };
+        match answer {
+            Answer::Unchanged => {
+                self.settle(feed, &state, started, PollOutcome::Unchanged, None)
+                    .await
+            }
+            Answer::Gone { problem } => {
+                self.settle(feed, &state, started, PollOutcome::Gone { problem }, None)
+                    .await
+            }
+            Answer::Failed {
+                problem,
+                retry_after,
+            } => {
+                self.settle(
+                    feed,
+                    &state,
+                    started,
+                    PollOutcome::Failed { problem },
+                    retry_after,
+                )
+                .await
+            }
+            Answer::Body(response) => {
+                let moved_to = moved_to(&state, address, &response);
+                match self.read(response).await {
+                    Ok((parsed, validators)) => {
+                        let Parsed {
+                            items,
+                            is_partial,
+                            dropped,
+                            ..
+                        } = parsed;
+                        if is_partial || dropped > 0 {
+                            tracing::debug!(feed = %feed.name, partial = is_partial, dropped, "feed read in part");
+                        }
+                        let unseen = self
+                            .store
+                            .unseen(id, items.iter().map(Item::key).collect())
+                            .await?;
+                        let listed = items.iter().map(Item::key).collect();
+                        let new = items
+                            .into_iter()
+                            .filter(|item| unseen.contains(&item.key()))
+                            .collect();
+                        let harvest = Harvest {
+                            // A document that broke off must be fetched again, whole.
+                            validators: if is_partial {
+                                Default::default()
+                            } else {
+                                validators
+                            },
+                            listed,
+                            new,
+                            moved_to,
+                        };
+                        self.record_items(feed, &state, started, harvest, watched)
+                            .await
+                    }
+                    Err(problem) => {
+                        self.settle(feed, &state, started, PollOutcome::Failed { problem }, None)
+                            .await
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads a document away from the async threads; a bug in a parser fails this one poll.
+    async fn read(&self, response: Response) -> Result<(Parsed, Validators), String> {
+        let validators = Validators {
+            etag: response.header("etag").map(<[u8]>::to_vec),
+            last_modified: response.header("last-modified").map(<[u8]>::to_vec),
+        };
+        let parsed = tokio::task::spawn_blocking(move || {
+            let document = Document {
+                body: &response.body,
+                content_type: response.header_text("content-type"),
+                url: &response.url,
+            };
+            parse::parse(document).map_err(|error| error.to_string())
+        });
+        match parsed.await {
+            Ok(parsed) => Ok((parsed?, validators)),
+            Err(_) => Err("a bug of ours: the parser gave up on this document".to_owned()),
+        }
+    }
+
+    async fn record_items(
+        &self,
+        feed: &Arc<Feed>,
+        state: &FeedState,
+        started: Timestamp,
+        harvest: Harvest,
+        watched: &Arc<Watched>,
+    ) -> Result<Timestamp, StoreError> {
+        let mut hits = match match_items(feed, &harvest.new, &watched.rules).await {
+            Ok(hits) => hits,
+            // Recorded as if nothing had matched, an event would be lost; failed, the poll comes again.
+            Err(problem) => {
+                return self
+                    .settle(feed, state, started, PollOutcome::Failed { problem }, None)
+                    .await;
+            }
+        };
+        let matched_at = self.clock.now();
+        let is_first_contact = state.first_contact.is_none();
+        let judge = {
+            let (feed, watched, clock) = (feed.clone(), watched.clone(), self.clock);
+            Box::new(
+                move |item: &Item, past: &dyn judge::Past<Error = StoreError>| {
+                    let Some(hits) = hits.remove(&item.key()) else {
+                        return Ok(Decided::default());
+                    };
+                    let rules = watched.rules.rules();
+                    let hits = hits
+                        .into_iter()
+                        .filter_map(|hit| Some((rules.get(hit.rule)?, hit.hits)))
+                        .collect();
+                    let matched = Matched {
+                        feed: &feed,
+                        item,
+                        hits,
+                        is_first_contact,
+                        seen: started,
+                        matched: matched_at,
+                    };
+                    let decision = judge::judge(&matched, past, clock.now())?;
+                    let receivers = decision
+                        .judged
+                        .iter()
+                        .map(|judged| owed_to(judged, &watched.receivers))
+                        .collect();
+                    Ok(Decided {
+                        decision,
+                        receivers,
+                    })
+                },
+            )
+        };
+        let polled = if is_first_contact {
+            Polled::First
+        } else {
+            Polled::Answered
+        };
+        let next_poll = schedule::next_poll(&feed.name, feed.poll.interval, started, polled);
+        let outcome = PollOutcome::Items(harvest);
+        let changed = StateChange::of(feed, state, &outcome, started);
+        let recorded = self
+            .store
+            .record_poll(
+                PollRecord {
+                    feed: state.id,
+                    at: started,
+                    next_poll,
+                    outcome,
+                },
+                judge,
+            )
+            .await?;
+        self.tally.note(state.id, Contact::Answered);
+        changed.log(feed, state);
+        self.announce(feed, &recorded);
+        Ok(next_poll)
+    }
+
+    async fn settle(
+        &self,
+        feed: &Arc<Feed>,
+        state: &FeedState,
+        started: Timestamp,
+        outcome: PollOutcome,
+        retry_after: Option<std::time::Duration>,
+    ) -> Result<Timestamp, StoreError> {
+        let polled = match &outcome {
+            PollOutcome::Unchanged | PollOutcome::Items(_) => Polled::Answered,
+            PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => Polled::Failed {
+                failures: state.failures + 1,
+                retry_after,
+            },
+        };
+        let next_poll = match &outcome {
+            PollOutcome::Gone { .. } => Timestamp::MAX,
+            _ => schedule::next_poll(&feed.name, feed.poll.interval, started, polled),
+        };
+        let contact = match polled {
+            Polled::Failed { .. } => Contact::Failing,
+            Polled::First | Polled::Answered => Contact::Answered,
+        };
+        let changed = StateChange::of(feed, state, &outcome, started);
+        let judge_nothing =
+            Box::new(|_: &Item, _: &dyn judge::Past<Error = StoreError>| Ok(Decided::default()));
+        self.store
+            .record_poll(
+                PollRecord {
+                    feed: state.id,
+                    at: started,
+                    next_poll,
+                    outcome,
+                },
+                judge_nothing,
+            )
+            .await?;
+        self.tally.note(state.id, contact);
+        changed.log(feed, state);
+        Ok(next_poll)
+    }
+
+    fn announce(&self, feed: &Feed, recorded: &Recorded) {
+        self.tally
+            .new_items
+            .fetch_add(recorded.new_items, Ordering::Relaxed);
+        self.tally
+            .alerts
+            .fetch_add(recorded.alerts.len(), Ordering::Relaxed);
+        for alert in &recorded.alerts {
+            tracing::info!(
+                alert = %alert.id, rule = %alert.rule, severity = alert.severity.name(), feed = %feed.name,
+                title = %alert.item.title, url = %alert.item.url, "alert"
+            );
+        }
+        if recorded.deliveries > 0 {
+            self.owed.notify_one();
+        }
+        tracing::debug!(feed = %feed.name, new_items = recorded.new_items, alerts = recorded.alerts.len(), "polled");
+    }
+}
+
+/// What a server's answer comes to.
+enum Answer {
+    Unchanged,
+    Body(Response),
+    Failed {
+        problem: String,
+        retry_after: Option<std::time::Duration>,
+    },
+    Gone {
+        problem: String,
+    },
+}
+
+fn read_response(response: Response, now: Timestamp) -> Answer {
+    let retry_after = response
+        .header_text("retry-after")
+        .and_then(|header| schedule::retry_after(header, now));
+    match response.status {
+        200..=299 => Answer::Body(response),
+        304 => Answer::Unchanged,
+        410 => Answer::Gone {
+            problem: "the server says that the feed is gone for good (410)".to_owned(),
+        },
+        status => Answer::Failed {
+            problem: refusal(status),
+            retry_after,
+        },
+    }
+}
+
+fn refusal(status: u16) -> String {
+    let reason = match status {
+        401 => "the server wants a password (401)",
+        403 => "the server refuses us (403)",
+        404 => "there is nothing at this address (404)",
+        429 => "the server is asked too often (429)",
+        503 => "the server is not available (503)",
+        500..=599 => return format!("the server has a problem of its own ({status})"),
+        _ => return format!("the server answered {status}"),
+    };
+    reason.to_owned()
+}
+
+/// The address that is asked: the configured one, or where permanent redirects have agreed to lead.
+fn address<'a>(feed: &'a Feed, state: &'a FeedState) -> &'a str {
+    match &state.moved_to {
+        Some(moved)
+            if state.moved_times >= MOVED_AGREEING && state.failures < MOVED_FAILURES_MAX =>
+        {
+            moved
+        }
+        _ => &feed.url,
+    }
+}
+
+/// What to remember of permanent redirects: an answer at the remembered address confirms it.
+fn moved_to(state: &FeedState, address: &str, response: &Response) -> Option<String> {
+    let is_at_remembered = state.moved_to.as_deref() == Some(address);
+    response
+        .moved_to
+        .clone()
+        .or_else(|| is_at_remembered.then(|| address.to_owned()))
+}
+
+fn request(feed: &Feed, state: &FeedState, address: &str, allow_private: bool) -> Envelope {
+    if let Some(path) = address.strip_prefix("file:") {
+        let path = std::path::PathBuf::from(path.strip_prefix("//").unwrap_or(path));
+        return Envelope::Read {
+            path,
+            body_bytes_max: feed.poll.body_bytes_max,
+        };
+    }
+    let mut headers = vec![("accept".to_owned(), HeaderText::Plain(ACCEPT.into()))];
+    if let Some(etag) = &state.validators.etag {
+        headers.push(("if-none-match".to_owned(), HeaderText::Plain(etag.clone())));
+    }
+    if let Some(last_modified) = &state.validators.last_modified {
+        headers.push((
+            "if-modified-since".to_owned(),
+            HeaderText::Plain(last_modified.clone()),
+        ));
+    }
+    let limits = Limits {
+        total: feed.poll.timeout,
+        body_bytes_max: feed.poll.body_bytes_max,
+        redirects_max: REDIRECTS_MAX,
+        allow_private,
+    };
+    Envelope::Http(Request {
+        method: Method::Get,
+        url: address.to_owned(),
+        headers,
+        body: Vec::new(),
+        limits,
+    })
+}
+
+/// What is asked one at a time: the host with its port, or the file itself.
+fn host_of(url: &str) -> Arc<str> {
+    match url::Url::parse(url) {
+        Ok(parsed) if parsed.has_host() => format!(
+            "{}:{}",
+            parsed.host_str().unwrap_or_default(),
+            parsed.port_or_known_default().unwrap_or(0)
+        )
+        .into(),
+        _ => url.into(),
+    }
+}
+
+async fn match_items(
+    feed: &Arc<Feed>,
+    items: &[Item],
+    rules: &Arc<RuleSet>,
+) -> Result<HashMap<ItemKey, Vec<RuleHits>>, String> {
+    if items.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let (feed, rules, items) = (feed.clone(), rules.clone(), items.to_vec());
+    let matched = tokio::task::spawn_blocking(move || {
+        items
+            .iter()
+            .map(|item| (item.key(), rules.hits(&feed, item)))
+            .filter(|(_, hits)| !hits.is_empty())
+            .collect()
+    });
+    matched
+        .await
+        .map_err(|error| format!("a bug of ours: matching gave up on this feed's items ({error})"))
+}
+
+fn owed_to(judged: &judge::Judged, receivers: &[Arc<Receiver>]) -> Vec<String> {
+    let Some(alert) = &judged.alert else {
+        return Vec::new();
+    };
+    let wants = |receiver: &&Arc<Receiver>| {
+        receiver
+            .wants
+            .takes(&alert.rule, alert.severity, &alert.tags)
+    };
+    receivers
+        .iter()
+        .filter(wants)
+        .map(|receiver| receiver.name.clone())
+        .collect()
+}
+
+/// One line per feed that changes state, not one per failing poll.
+#[derive(Debug, PartialEq, Eq)]
+enum StateChange {
+    None,
+    Fails { reason: String },
+    Recovers,
+    Gone { reason: String },
+    Moves { to: String },
+    Silent,
+    Speaks,
+}
+
+impl StateChange {
+    fn of(feed: &Feed, state: &FeedState, outcome: &PollOutcome, now: Timestamp) -> StateChange {
+        let was_silent = state
+            .last_poll
+            .is_some_and(|last| schedule::is_silent(state.last_new_item, last));
+        let has_new = matches!(outcome, PollOutcome::Items(harvest) if !harvest.new.is_empty());
+        match outcome {
+            PollOutcome::Failed { problem } if state.failures == 0 => StateChange::Fails {
+                reason: problem.clone(),
+            },
+            PollOutcome::Failed { .. } => StateChange::None,
+            PollOutcome::Gone { problem } => StateChange::Gone {
+                reason: problem.clone(),
+            },
+            PollOutcome::Items(Harvest {
+                moved_to: Some(to), ..
+            }) if state.moved_to.as_ref() == Some(to)
+                && state.moved_times + 1 == MOVED_AGREEING
+                && *to != feed.url =>
+            {
+                StateChange::Moves { to: to.clone() }
+            }
+            _ if state.failures > 0 => StateChange::Recovers,
+            _ if was_silent && has_new => StateChange::Speaks,
+            _ if !was_silent && !has_new && schedule::is_silent(state.last_new_item, now) => {
+                StateChange::Silent
+            }
+            _ => StateChange::None,
+        }
+    }
+
+    fn log(&self, feed: &Feed, state: &FeedState) {
+        let feed = &feed.name;
+        match self {
+            StateChange::None => {}
+            StateChange::Fails { reason } => tracing::warn!(%feed, %reason, "feed fails"),
+            StateChange::Recovers => {
+                tracing::info!(%feed, failures = state.failures, "feed recovers");
+            }
+            StateChange::Gone { reason } => {
+                tracing::warn!(%feed, %reason, "feed is gone and not asked again; remove it or give it a new url");
+            }
+            StateChange::Moves { to } => {
+                tracing::info!(%feed, %to, "feed moved; asking there from now on, please correct its url");
+            }
+            StateChange::Silent => {
+                let days = schedule::SILENT_AFTER.as_secs() / 86_400;
+                tracing::warn!(%feed, days, "feed is silent: no new item for so many days");
+            }
+            StateChange::Speaks => tracing::info!(%feed, "feed speaks again"),
+        }
+    }
+}
+
+/// The feeds that fail, by name, with their reasons: what the summary lists.
+pub async fn failing(
+    store: &Store,
+    poller: &Poller,
+) -> Result<BTreeMap<String, String>, StoreError> {
+    let watched = poller.watched();
+    let states = store.feed_states().await?;
+    let failing = watched.feeds.values().filter_map(|feed| {
+        let state = states.get(&feed.name).filter(|state| state.failures > 0)?;
+        Some((feed.name.clone(), state.problem.clone().unwrap_or_default()))
+    });
+    Ok(failing.collect())
+}
