@@ -2,5 +2,6 @@
 
 mod crash;
 mod scenarios;
+mod store;
 mod tidy;
 mod world;
