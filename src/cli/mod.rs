@@ -5,6 +5,7 @@
 
 mod completions;
 mod man;
+mod run;
 
 use std::{
     io::{self, Write},
@@ -53,6 +54,7 @@ pub struct Globals {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -79,6 +81,7 @@ pub fn main() -> ExitCode {
     log::init(format, filter).expect("logging is set up once, here");
 
     let (result, code_of_error) = match cli.command {
+        Command::Run(args) => (run::run(args, globals), 1),
         Command::Completions(args) => (completions::run(args), EXIT_ERROR),
         Command::Man(args) => (man::run(args), EXIT_ERROR),
     };
