@@ -1,0 +1,3 @@
+//! The one integration binary: scenarios and real doors, each area in its own module.
+
+mod net;
