@@ -9,6 +9,7 @@ mod completions;
 mod feeds;
 mod input;
 mod man;
+mod run;
 mod scan;
 mod show;
 mod wire;
@@ -65,6 +66,7 @@ pub struct Globals {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Args),
     /// Validate the configuration, its feeds, lists, rules and receivers, and run every rule's own tests
     Check(check::Args),
     Scan(scan::Args),
@@ -96,6 +98,7 @@ pub fn main() -> ExitCode {
     log::init(format, filter).expect("logging is set up once, here");
 
     let (result, code_of_error) = match cli.command {
+        Command::Run(args) => (run::run(args, globals), 1),
         Command::Check(args) => (check::run(&args, globals), EXIT_ERROR),
         Command::Alerts(args) => (alerts::run(args, globals), EXIT_ERROR),
         Command::Feeds(args) => (feeds::run(args, globals), EXIT_ERROR),

@@ -1,0 +1,6 @@
+//! What a user could notice, told at the border: scenarios in virtual time, the real network on loopback, the built binary.
+
+mod crash;
+mod scenarios;
+mod tidy;
+mod world;
