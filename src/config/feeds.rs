@@ -3,9 +3,9 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
+    checked::{Checked, Written},
     include::Files,
     problem::Finding,
-    read::{Checked, Written},
     settings::{complain_in, limits, place},
     value::{feed_url, is_private},
 };

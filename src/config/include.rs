@@ -8,9 +8,10 @@ use std::{
 use toml::de::DeTable;
 
 use super::{
+    checked::{Checked, Written, complain},
     environment::Environment,
     problem::Finding,
-    read::{Checked, Reader, Written, complain},
+    read::Reader,
     source::{Source, Spot, decode},
     value::{Complaint, did_you_mean},
 };
@@ -117,6 +118,7 @@ impl Files {
             file: number,
             directory: &directory,
             findings: &mut findings,
+            name: String::new(),
         }
         .file(document.get_ref());
         // What a broken line was mended to is a guess: problems of the guess are noise.
@@ -191,7 +193,8 @@ impl Files {
                         format!("cannot read {}: {error}", found.shown.display()),
                     );
                     self.findings.push(Finding {
-                        help: similar(&found.real).map(|name| format!("did you mean `{name}`?")),
+                        help: similar(&found.real, from)
+                            .map(|name| format!("did you mean `{name}`?")),
                         ..finding
                     });
                 }
@@ -262,14 +265,15 @@ fn shown_under(from: &Path, directory: &Path, real: &Path) -> PathBuf {
     }
 }
 
-/// The name of a file in the same folder that a misspelt one was probably meant to be.
-fn similar(path: &Path) -> Option<String> {
+/// The name of a file in the same folder, other than the one that asks, that a misspelt one was probably meant to be.
+fn similar(path: &Path, from: &Path) -> Option<String> {
     const NAMES_MAX: usize = 1000;
     let wanted = path.file_name()?.to_str()?;
     let names: Vec<String> = std::fs::read_dir(path.parent()?)
         .ok()?
         .take(NAMES_MAX)
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| from.file_name().is_none_or(|from| from != name.as_str()))
         .collect();
     did_you_mean(wanted, names.iter().map(String::as_str)).map(str::to_owned)
 }

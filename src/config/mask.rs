@@ -54,6 +54,11 @@ pub fn find(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// A message without the logins of the addresses that it repeats.
+pub fn message(text: &str) -> String {
+    USER_INFO.replace_all(text, format!("://{HIDDEN}@")).into_owned()
+}
+
 /// How far a value reaches, whole or not.
 fn value_len(rest: &str) -> usize {
     let line = rest.find('\n').unwrap_or(rest.len());

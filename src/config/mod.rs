@@ -4,6 +4,7 @@
 //! `keys` says what may be written, `read` checks files against it, `feeds`, `receivers`, `rules` and `settings` make the
 //! program's own types of it. No message, whatever is wrong, shows a secret.
 
+mod checked;
 mod environment;
 mod feeds;
 mod include;
@@ -95,7 +96,7 @@ impl Loaded {
 pub fn load(path: &Path, environment: &Environment) -> Loaded {
     let mut files = include::read_all(path, environment);
     let mut findings = std::mem::take(&mut files.findings);
-    let tables: Vec<read::Checked> = files.tables.iter().flatten().cloned().collect();
+    let tables: Vec<checked::Checked> = files.tables.iter().flatten().cloned().collect();
 
     let store = settings::only(&tables, "store", &files, &mut findings);
     let store = settings::store(store, &files, environment, &mut findings);
@@ -122,7 +123,7 @@ pub fn load(path: &Path, environment: &Environment) -> Loaded {
     let is_whole = files.sources.iter().all(|source| !source.is_broken);
     if is_whole {
         rules::warn_of_empty_choices(&rule_tables, &receiver_tables, &feeds, &mut findings);
-        let spot = source::Spot::new(0, 0..0);
+        let spot = source::Spot::whole(0);
         for (is_missing, message) in [
             (
                 feed_tables.is_empty(),

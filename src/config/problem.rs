@@ -27,7 +27,7 @@ pub struct Problem {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
-    /// The line as it stands in the file, secrets masked; empty where there is no such line.
+    /// The line as it stands in the file, secrets masked; empty where the problem is the file as a whole.
     pub source: String,
     /// Bytes of `source` under the caret.
     #[serde(skip)]
@@ -131,6 +131,7 @@ impl Lines {
         let end = text.ceil_char_boundary(finding.spot.range().end.clamp(start, line_end));
 
         let column = |at: usize| text.get(line_start..at).unwrap_or("").chars().count() + 1;
+        let written = if finding.spot.is_whole() { "" } else { written };
         let shown = mask::line(written, line_start, &self.secrets, start..end);
         Problem {
             severity: finding.gravity,
@@ -138,7 +139,7 @@ impl Lines {
             line,
             column: column(start),
             column_end: column(end),
-            message: finding.message,
+            message: mask::message(&finding.message),
             help: finding.help,
             source: shown.text,
             marked: shown.marked,

@@ -5,10 +5,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::{
+    checked::{Checked, Written},
     environment::Environment,
     include::Files,
     problem::Finding,
-    read::{Checked, Written},
     settings::{complain_in, under},
     value::{Complaint, web_url},
 };

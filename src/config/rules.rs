@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use super::{
+    checked::{Checked, Written},
     include::Files,
     problem::{Finding, Gravity},
-    read::{Checked, Written},
     receivers::globs,
     source::{Spot, inside_string},
 };

@@ -7,10 +7,10 @@ use std::{
 
 use super::{
     PollSettings, StoreSettings,
+    checked::{Checked, Written, complain},
     environment::Environment,
     include::Files,
     problem::Finding,
-    read::{Checked, Written, complain},
     value::Complaint,
 };
 use crate::{model::PollLimits, time::show_duration};

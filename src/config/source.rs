@@ -35,6 +35,15 @@ impl Spot {
         }
     }
 
+    /// The file itself: no line of it in particular.
+    pub fn whole(file: usize) -> Spot {
+        Spot::new(file, 0..0)
+    }
+
+    pub fn is_whole(self) -> bool {
+        self.range() == (0..0)
+    }
+
     pub fn file(self) -> usize {
         self.file as usize
     }

@@ -222,6 +222,7 @@ pub fn lang(text: &str) -> Result<String, Complaint> {
         .to_ascii_lowercase();
     let is_code = match primary.len() {
         2 => LANGS.split(' ').any(|code| code == primary),
+        3 if LANG_NAMES.iter().any(|(name, _)| *name == primary) => false,
         3 => primary.bytes().all(|byte| byte.is_ascii_lowercase()),
         _ => false,
     };
@@ -259,6 +260,22 @@ const LANG_NAMES: &[(&str, &str)] = &[
     ("jp", "ja"),
     ("gb", "en"),
     ("us", "en"),
+    ("eng", "en"),
+    ("ara", "ar"),
+    ("fas", "fa"),
+    ("per", "fa"),
+    ("rus", "ru"),
+    ("ukr", "uk"),
+    ("heb", "he"),
+    ("tur", "tr"),
+    ("fra", "fr"),
+    ("fre", "fr"),
+    ("spa", "es"),
+    ("deu", "de"),
+    ("ger", "de"),
+    ("zho", "zh"),
+    ("chi", "zh"),
+    ("jpn", "ja"),
 ];
 
 /// The longest name of a feed, rule, list or receiver, in bytes.
@@ -394,6 +411,7 @@ mod tests {
         for (bad, help) in [
             ("english", "write `en`"),
             ("ua", "write `uk`"),
+            ("eng", "write `en`"),
             (
                 "xx",
                 "write two letters such as en, ar, fa, ru, uk, he, tr, fr, es",
