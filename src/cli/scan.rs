@@ -102,10 +102,15 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
                 }
                 total.hits += matches.len() as u64;
                 total.items_hit += 1;
-                bar.suspend(|| {
+                let mut print = || {
                     layout.print(&mut out, &entry, rules, &matches, now)?;
                     if is_live { out.flush() } else { Ok(()) }
-                })
+                };
+                match layout {
+                    // The bar and the hits share the terminal.
+                    Layout::Terminal => bar.suspend(print),
+                    _ => print(),
+                }
             })
             .context("cannot write to stdout")?;
     }

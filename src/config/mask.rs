@@ -56,7 +56,9 @@ pub fn find(text: &str) -> Vec<Range<usize>> {
 
 /// A message without the logins of the addresses that it repeats.
 pub fn message(text: &str) -> String {
-    USER_INFO.replace_all(text, format!("://{HIDDEN}@")).into_owned()
+    USER_INFO
+        .replace_all(text, format!("://{HIDDEN}@"))
+        .into_owned()
 }
 
 /// How far a value reaches, whole or not.
