@@ -9,11 +9,6 @@ use crate::{secret::Secret, time::Timestamp};
 pub enum Envelope {
     Http(Request),
     Mail(Box<Mail>),
-    /// A file on this machine, named by the configuration; answered as a response with status 200.
-    Read {
-        path: PathBuf,
-        body_bytes_max: usize,
-    },
     /// A line for our standard output.
     Print(String),
     /// A line for the end of a file, created when it is not there, flushed to disk before the answer.

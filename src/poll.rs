@@ -4,18 +4,25 @@
 //! A poll that fails at any step records why and when to try again, and costs no other feed anything. The feed's validators
 //! change only together with the items they vouch for.
 
+mod ask;
+mod change;
+mod tally;
+
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{
-        Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::Ordering},
+    time::Duration,
 };
 
 use tokio::sync::Notify;
 
+use self::{
+    ask::{Answer, address, host_of, moved_to, read_response, request},
+    change::StateChange,
+    tally::Contact,
+};
 use crate::{
-    envelope::{Envelope, HeaderText, Limits, Method, Reply, Request, Response},
+    envelope::{Reply, Response},
     judge::{self, Matched},
     model::{Feed, Item, ItemKey, Validators},
     net::Net,
@@ -30,16 +37,10 @@ use crate::{
     work::{Job, Leased},
 };
 
-/// Redirects followed for one poll.
-const REDIRECTS_MAX: u8 = 5;
-/// Agreeing permanent redirects after which the new address is asked directly.
-const MOVED_AGREEING: u32 = 2;
-/// Failures in a row at the remembered address after which the configured one is asked again.
-const MOVED_FAILURES_MAX: u32 = 3;
-/// How long a feed rests when its poll could not be recorded.
-const STORE_REST: std::time::Duration = std::time::Duration::from_secs(10);
-const ACCEPT: &str = "application/rss+xml, application/atom+xml, application/feed+json, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1";
+pub use tally::Tally;
 
+/// How long a feed rests when its poll could not be recorded.
+const STORE_REST: Duration = Duration::from_secs(10);
 /// What is watched, swapped whole on reload.
 #[derive(Clone, Debug)]
 pub struct Watched {
@@ -61,43 +62,6 @@ pub struct Poller {
     /// Rung when deliveries are owed.
     owed: Arc<Notify>,
     tally: Tally,
-}
-
-/// What has been found since the start, for the lines that tell a person.
-#[derive(Debug, Default)]
-pub struct Tally {
-    pub new_items: AtomicUsize,
-    pub alerts: AtomicUsize,
-    /// Feeds that have answered or failed at least once since the start.
-    contacted: Mutex<HashMap<FeedId, Contact>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Contact {
-    Answered,
-    Failing,
-}
-
-impl Tally {
-    /// How many feeds answer, and how many fail, by their last poll since the start.
-    pub fn contacts(&self) -> (usize, usize) {
-        let contacted = self
-            .contacted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let failing = contacted
-            .values()
-            .filter(|contact| **contact == Contact::Failing)
-            .count();
-        (contacted.len() - failing, failing)
-    }
-
-    fn note(&self, feed: FeedId, contact: Contact) {
-        self.contacted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(feed, contact);
-    }
 }
 
 /// The claim on a due feed; dropped unfinished, the feed is tried again soon.
@@ -214,7 +178,7 @@ impl Poller {
             .clone()
     }
 
-    fn agenda(&self) -> std::sync::MutexGuard<'_, Agenda<FeedId>> {
+    fn agenda(&self) -> MutexGuard<'_, Agenda<FeedId>> {
         self.agenda.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -414,7 +378,7 @@ impl Poller {
         state: &FeedState,
         started: Timestamp,
         outcome: PollOutcome,
-        retry_after: Option<std::time::Duration>,
+        retry_after: Option<Duration>,
     ) -> Result<Timestamp, StoreError> {
         let polled = match &outcome {
             PollOutcome::Unchanged | PollOutcome::Items(_) => Polled::Answered,
@@ -470,116 +434,6 @@ impl Poller {
     }
 }
 
-/// What a server's answer comes to.
-enum Answer {
-    Unchanged,
-    Body(Response),
-    Failed {
-        problem: String,
-        retry_after: Option<std::time::Duration>,
-    },
-    Gone {
-        problem: String,
-    },
-}
-
-fn read_response(response: Response, now: Timestamp) -> Answer {
-    let retry_after = response
-        .header_text("retry-after")
-        .and_then(|header| schedule::retry_after(header, now));
-    match response.status {
-        200..=299 => Answer::Body(response),
-        304 => Answer::Unchanged,
-        410 => Answer::Gone {
-            problem: "the server says that the feed is gone for good (410)".to_owned(),
-        },
-        status => Answer::Failed {
-            problem: refusal(status),
-            retry_after,
-        },
-    }
-}
-
-fn refusal(status: u16) -> String {
-    let reason = match status {
-        401 => "the server wants a password (401)",
-        403 => "the server refuses us (403)",
-        404 => "there is nothing at this address (404)",
-        429 => "the server is asked too often (429)",
-        503 => "the server is not available (503)",
-        500..=599 => return format!("the server has a problem of its own ({status})"),
-        _ => return format!("the server answered {status}"),
-    };
-    reason.to_owned()
-}
-
-/// The address that is asked: the configured one, or where permanent redirects have agreed to lead.
-fn address<'a>(feed: &'a Feed, state: &'a FeedState) -> &'a str {
-    match &state.moved_to {
-        Some(moved)
-            if state.moved_times >= MOVED_AGREEING && state.failures < MOVED_FAILURES_MAX =>
-        {
-            moved
-        }
-        _ => &feed.url,
-    }
-}
-
-/// What to remember of permanent redirects: an answer at the remembered address confirms it.
-fn moved_to(state: &FeedState, address: &str, response: &Response) -> Option<String> {
-    let is_at_remembered = state.moved_to.as_deref() == Some(address);
-    response
-        .moved_to
-        .clone()
-        .or_else(|| is_at_remembered.then(|| address.to_owned()))
-}
-
-fn request(feed: &Feed, state: &FeedState, address: &str, allow_private: bool) -> Envelope {
-    if let Some(path) = address.strip_prefix("file:") {
-        let path = std::path::PathBuf::from(path.strip_prefix("//").unwrap_or(path));
-        return Envelope::Read {
-            path,
-            body_bytes_max: feed.poll.body_bytes_max,
-        };
-    }
-    let mut headers = vec![("accept".to_owned(), HeaderText::Plain(ACCEPT.into()))];
-    if let Some(etag) = &state.validators.etag {
-        headers.push(("if-none-match".to_owned(), HeaderText::Plain(etag.clone())));
-    }
-    if let Some(last_modified) = &state.validators.last_modified {
-        headers.push((
-            "if-modified-since".to_owned(),
-            HeaderText::Plain(last_modified.clone()),
-        ));
-    }
-    let limits = Limits {
-        total: feed.poll.timeout,
-        body_bytes_max: feed.poll.body_bytes_max,
-        redirects_max: REDIRECTS_MAX,
-        allow_private,
-    };
-    Envelope::Http(Request {
-        method: Method::Get,
-        url: address.to_owned(),
-        headers,
-        body: Vec::new(),
-        limits,
-    })
-}
-
-/// What is asked one at a time: the host with its port, or the file itself.
-fn host_of(url: &str) -> Arc<str> {
-    match url::Url::parse(url) {
-        Ok(parsed) if parsed.has_host() => format!(
-            "{}:{}",
-            parsed.host_str().unwrap_or_default(),
-            parsed.port_or_known_default().unwrap_or(0)
-        )
-        .into(),
-        _ => url.into(),
-    }
-}
-
 async fn match_items(
     feed: &Arc<Feed>,
     items: &[Item],
@@ -615,72 +469,6 @@ fn owed_to(judged: &judge::Judged, receivers: &[Arc<Receiver>]) -> Vec<String> {
         .filter(wants)
         .map(|receiver| receiver.name.clone())
         .collect()
-}
-
-/// One line per feed that changes state, not one per failing poll.
-#[derive(Debug, PartialEq, Eq)]
-enum StateChange {
-    None,
-    Fails { reason: String },
-    Recovers,
-    Gone { reason: String },
-    Moves { to: String },
-    Silent,
-    Speaks,
-}
-
-impl StateChange {
-    fn of(feed: &Feed, state: &FeedState, outcome: &PollOutcome, now: Timestamp) -> StateChange {
-        let was_silent = state
-            .last_poll
-            .is_some_and(|last| schedule::is_silent(state.last_new_item, last));
-        let has_new = matches!(outcome, PollOutcome::Items(harvest) if !harvest.new.is_empty());
-        match outcome {
-            PollOutcome::Failed { problem } if state.failures == 0 => StateChange::Fails {
-                reason: problem.clone(),
-            },
-            PollOutcome::Failed { .. } => StateChange::None,
-            PollOutcome::Gone { problem } => StateChange::Gone {
-                reason: problem.clone(),
-            },
-            PollOutcome::Items(Harvest {
-                moved_to: Some(to), ..
-            }) if state.moved_to.as_ref() == Some(to)
-                && state.moved_times + 1 == MOVED_AGREEING
-                && *to != feed.url =>
-            {
-                StateChange::Moves { to: to.clone() }
-            }
-            _ if state.failures > 0 => StateChange::Recovers,
-            _ if was_silent && has_new => StateChange::Speaks,
-            _ if !was_silent && !has_new && schedule::is_silent(state.last_new_item, now) => {
-                StateChange::Silent
-            }
-            _ => StateChange::None,
-        }
-    }
-
-    fn log(&self, feed: &Feed, state: &FeedState) {
-        let feed = &feed.name;
-        match self {
-            StateChange::None => {}
-            StateChange::Fails { reason } => tracing::warn!(%feed, %reason, "feed fails"),
-            StateChange::Recovers => {
-                tracing::info!(%feed, failures = state.failures, "feed recovers");
-            }
-            StateChange::Gone { reason } => {
-                tracing::warn!(%feed, %reason, "feed is gone and not asked again; remove it or give it a new url");
-            }
-            StateChange::Moves { to } => {
-                tracing::info!(%feed, %to, "feed moved; asking there from now on, please correct its url");
-            }
-            StateChange::Silent => {
-                let days = schedule::SILENT_AFTER.as_secs() / 86_400;
-                tracing::warn!(%feed, days, "feed is silent: no new item for so many days");
-            }
-            StateChange::Speaks => tracing::info!(%feed, "feed speaks again"),
-        }
-    }
 }
 
 /// The feeds that fail, by name, with their reasons: what the summary lists.

@@ -19,7 +19,9 @@ const NFD: DecomposingNormalizerBorrowed<'static> = DecomposingNormalizerBorrowe
 pub fn lower(word: &str, lang: Lang, out: &mut String) {
     let word = before_suffix(word, lang);
     if word.is_ascii() {
-        let kept = word.bytes().filter(|byte| !matches!(byte, b'\'' | b'.' | b',' | b'"'));
+        let kept = word
+            .bytes()
+            .filter(|byte| !matches!(byte, b'\'' | b'.' | b',' | b'"'));
         if lang == Lang::Turkish {
             kept.for_each(|byte| lower_char(char::from(byte), lang, out));
         } else {
@@ -56,7 +58,11 @@ fn before_suffix(word: &str, lang: Lang) -> &str {
     };
     let is_possessive = after.is_empty() || after.eq_ignore_ascii_case("s");
     let is_turkish = lang == Lang::Turkish && !before.is_empty();
-    if is_possessive || is_turkish { before } else { word }
+    if is_possessive || is_turkish {
+        before
+    } else {
+        word
+    }
 }
 
 /// Marks and punctuation inside a word that do not distinguish it.

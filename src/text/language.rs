@@ -178,7 +178,12 @@ pub struct Reading {
 impl Reading {
     fn declared(code: Code) -> Reading {
         let first = Lang::from_tag(code.as_str());
-        Reading { code, first, second: None, is_declared: true }
+        Reading {
+            code,
+            first,
+            second: None,
+            is_declared: true,
+        }
     }
 
     fn found(first: Lang, second: Option<Lang>) -> Reading {
@@ -186,7 +191,12 @@ impl Reading {
             Lang::Other => Code::default(),
             known => Code::of(known.code()),
         };
-        Reading { code, first, second, is_declared: false }
+        Reading {
+            code,
+            first,
+            second,
+            is_declared: false,
+        }
     }
 
     /// Whether this item counts as being in the language of `tag`, in either reading.
@@ -194,7 +204,9 @@ impl Reading {
         let wanted = Code::of(tag);
         wanted.len > 0
             && (wanted == self.code
-                || self.second.is_some_and(|second| Code::of(second.code()) == wanted))
+                || self
+                    .second
+                    .is_some_and(|second| Code::of(second.code()) == wanted))
     }
 
     /// The grammars that a word of this script is read with: the item's where they write in that script, else the script's own.
@@ -289,9 +301,10 @@ pub fn detect(title: &str, text: &str) -> Reading {
         }
         Script::Cyrillic if letters.russian > 0 => Reading::found(Lang::Russian, None),
         Script::Cyrillic => Reading::found(Lang::Russian, Some(Lang::Ukrainian)),
-        Script::Arabic if letters.urdu > 0 => {
-            Reading { code: Code::of("ur"), ..Reading::found(Lang::Other, None) }
-        }
+        Script::Arabic if letters.urdu > 0 => Reading {
+            code: Code::of("ur"),
+            ..Reading::found(Lang::Other, None)
+        },
         Script::Arabic if letters.persian > letters.arabic => Reading::found(Lang::Persian, None),
         Script::Arabic if letters.arabic > 0 => Reading::found(Lang::Arabic, None),
         Script::Arabic => Reading::found(Lang::Arabic, Some(Lang::Persian)),
@@ -308,7 +321,11 @@ fn detect_latin(title: &str, text: &str, letters: usize) -> Reading {
     if letters < 12 {
         return Reading::found(Lang::English, None);
     }
-    let sample = if title.len() >= 40 || text.is_empty() { title } else { text };
+    let sample = if title.len() >= 40 || text.is_empty() {
+        title
+    } else {
+        text
+    };
     let guess = match whichlang::detect_language(head(sample, DETECT_BYTES)) {
         whichlang::Lang::Deu => Lang::German,
         whichlang::Lang::Fra => Lang::French,
@@ -342,13 +359,17 @@ fn unspaced_code(title: &str, text: &str) -> &'static str {
 
 /// Whether a title is Latin letters for all that matters: the quick yes for most of the world's feeds.
 fn is_plain_latin(title: &str) -> bool {
-    let far = title.bytes().filter(|byte| (0xCD..0xE2).contains(byte) || *byte >= 0xE3).count();
+    let far = title
+        .bytes()
+        .filter(|byte| (0xCD..0xE2).contains(byte) || *byte >= 0xE3)
+        .count();
     far * 4 <= title.len()
 }
 
 /// The beginning of a text, cut at a character.
 pub fn head(text: &str, bytes_max: usize) -> &str {
-    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
+    text.get(..text.floor_char_boundary(bytes_max))
+        .unwrap_or(text)
 }
 
 /// How many letters of which kind a text has.

@@ -117,9 +117,48 @@ fn without_ending<'a>(word: &'a str, endings: &[&str], letters_min: usize) -> &'
 
 // Case endings of nouns and adjectives and the commonest of verbs, longest first.
 const UKRAINIAN_ENDINGS: [&str; 42] = [
-    "ювати", "увати", "ували", "ював", "ував", "ями", "ами", "ові", "еві", "єві", "ого", "ому", "ими", "іми", "ють",
-    "уть", "ять", "ать", "али", "яли", "ала", "ав", "яв", "ив", "ів", "їв", "ий", "ій", "ою",
-    "ею", "єю", "ом", "ем", "єм", "ах", "ях", "ам", "ям", "их", "іх", "ок", "ть",
+    "ювати",
+    "увати",
+    "ували",
+    "ював",
+    "ував",
+    "ями",
+    "ами",
+    "ові",
+    "еві",
+    "єві",
+    "ого",
+    "ому",
+    "ими",
+    "іми",
+    "ють",
+    "уть",
+    "ять",
+    "ать",
+    "али",
+    "яли",
+    "ала",
+    "ав",
+    "яв",
+    "ив",
+    "ів",
+    "їв",
+    "ий",
+    "ій",
+    "ою",
+    "ею",
+    "єю",
+    "ом",
+    "ем",
+    "єм",
+    "ах",
+    "ях",
+    "ам",
+    "ям",
+    "их",
+    "іх",
+    "ок",
+    "ть",
 ];
 const UKRAINIAN_VOWELS: [&str; 10] = ["а", "я", "у", "ю", "и", "і", "ї", "е", "є", "о"];
 
@@ -135,11 +174,12 @@ fn ukrainian(folded: &str) -> &str {
 
 // Plural, possessive and case endings, as folding leaves their letters.
 const TURKISH_ENDINGS: [&str; 60] = [
-    "larindan", "lerinden", "larinda", "lerinde", "larinin", "lerinin", "larini", "lerini", "larina", "lerine",
-    "lardan", "lerden", "larda", "lerde", "larin", "lerin", "lari", "leri", "lara", "lere", "lar", "ler", "sindan",
-    "sinden", "sundan", "sunden", "sinda", "sinde", "sunda", "sunde", "sinin", "sunun", "sini", "sunu", "sina", "sine",
-    "suna", "sune", "si", "su", "ndan", "nden", "nin", "nun", "nda", "nde", "dan", "den", "tan", "ten", "yi", "yu",
-    "ya", "ye", "da", "de", "ta", "te", "in", "un",
+    "larindan", "lerinden", "larinda", "lerinde", "larinin", "lerinin", "larini", "lerini",
+    "larina", "lerine", "lardan", "lerden", "larda", "lerde", "larin", "lerin", "lari", "leri",
+    "lara", "lere", "lar", "ler", "sindan", "sinden", "sundan", "sunden", "sinda", "sinde",
+    "sunda", "sunde", "sinin", "sunun", "sini", "sunu", "sina", "sine", "suna", "sune", "si", "su",
+    "ndan", "nden", "nin", "nun", "nda", "nde", "dan", "den", "tan", "ten", "yi", "yu", "ya", "ye",
+    "da", "de", "ta", "te", "in", "un",
 ];
 
 fn turkish(folded: &str) -> &str {
@@ -149,7 +189,22 @@ fn turkish(folded: &str) -> &str {
 
 // Plural, ezafe, possessive and indefinite endings; the letters as folding leaves them (Arabic yeh, heh).
 const PERSIAN_ENDINGS: [&str; 16] = [
-    "هايشان", "هايمان", "هايش", "هايي", "هاي", "ها", "يان", "گان", "ات", "ان", "تر", "ترين", "اي", "يي", "ي", "ه",
+    "هايشان",
+    "هايمان",
+    "هايش",
+    "هايي",
+    "هاي",
+    "ها",
+    "يان",
+    "گان",
+    "ات",
+    "ان",
+    "تر",
+    "ترين",
+    "اي",
+    "يي",
+    "ي",
+    "ه",
 ];
 
 fn persian(folded: &str) -> &str {
@@ -159,8 +214,8 @@ fn persian(folded: &str) -> &str {
 
 // After light10 (Larkey, Ballesteros, Connell 2002), with the dual, the attached pronouns and verbal endings.
 const ARABIC_ENDINGS: [&str; 20] = [
-    "تهما", "تهم", "تها", "ياه", "يات", "هما", "ها", "هم", "نا", "ات", "ان", "ين", "ون", "يه", "ته", "تي", "وا", "ه",
-    "ت", "ي",
+    "تهما", "تهم", "تها", "ياه", "يات", "هما", "ها", "هم", "نا", "ات", "ان", "ين", "ون", "يه",
+    "ته", "تي", "وا", "ه", "ت", "ي",
 ];
 
 fn arabic_forms(lowered: &str, form: &mut dyn FnMut(&str)) {
@@ -212,7 +267,22 @@ fn arabic_prefixes(word: &str, bare: &mut dyn FnMut(&str)) {
 
 // The letters as folding leaves them: no final forms.
 const HEBREW_ENDINGS: [&str; 16] = [
-    "ותיהמ", "ותיהנ", "יותיו", "ותיו", "יהמ", "יהנ", "ינו", "יות", "יימ", "ות", "ימ", "ית", "יה", "תו", "ה", "ת",
+    "ותיהמ",
+    "ותיהנ",
+    "יותיו",
+    "ותיו",
+    "יהמ",
+    "יהנ",
+    "ינו",
+    "יות",
+    "יימ",
+    "ות",
+    "ימ",
+    "ית",
+    "יה",
+    "תו",
+    "ה",
+    "ת",
 ];
 
 fn hebrew(folded: &str) -> &str {
@@ -257,7 +327,9 @@ mod tests {
         rule_forms(lang, rule, &mut |form| wanted.push(form.to_owned()));
         let meets = |text: &str| {
             let mut found = false;
-            text_forms(lang, text, &mut |form| found |= wanted.iter().any(|want| want == form));
+            text_forms(lang, text, &mut |form| {
+                found |= wanted.iter().any(|want| want == form)
+            });
             found
         };
         for text in texts {
@@ -270,25 +342,95 @@ mod tests {
 
     #[test]
     fn one_word_finds_its_inflections() {
-        check(Lang::English, "advance", &["advanced", "Advances", "ADVANCING", "advance's"], &["adverse"]);
-        check(Lang::English, "airstrikes", &["airstrike", "airstrike’s"], &["airs"]);
-        check(Lang::Arabic, "معارضة", &["المعارضة", "والمعارضة", "للمعارضة", "بالمعارضة"], &["عرض"]);
-        check(Lang::Arabic, "غارة", &["غارات", "الغارات", "بغارة", "وغارات"], &["مغارة"]);
-        check(Lang::Arabic, "وزير", &["الوزير", "والوزير", "وزير"], &["زير"]);
-        check(Lang::Arabic, "المتمردون", &["المتمردين", "متمردون", "للمتمردين", "والمتمردون"], &["مرد"]);
-        check(Lang::Persian, "حمله", &["حملات", "حمله‌ها", "حمله‌ای"], &["حامل"]);
+        check(
+            Lang::English,
+            "advance",
+            &["advanced", "Advances", "ADVANCING", "advance's"],
+            &["adverse"],
+        );
+        check(
+            Lang::English,
+            "airstrikes",
+            &["airstrike", "airstrike’s"],
+            &["airs"],
+        );
+        check(
+            Lang::Arabic,
+            "معارضة",
+            &["المعارضة", "والمعارضة", "للمعارضة", "بالمعارضة"],
+            &["عرض"],
+        );
+        check(
+            Lang::Arabic,
+            "غارة",
+            &["غارات", "الغارات", "بغارة", "وغارات"],
+            &["مغارة"],
+        );
+        check(
+            Lang::Arabic,
+            "وزير",
+            &["الوزير", "والوزير", "وزير"],
+            &["زير"],
+        );
+        check(
+            Lang::Arabic,
+            "المتمردون",
+            &["المتمردين", "متمردون", "للمتمردين", "والمتمردون"],
+            &["مرد"],
+        );
+        check(
+            Lang::Persian,
+            "حمله",
+            &["حملات", "حمله‌ها", "حمله‌ای"],
+            &["حامل"],
+        );
         check(Lang::Persian, "شورشی", &["شورشیان"], &[]);
         check(Lang::Persian, "نیرو", &["نیروها", "نیروهای"], &[]);
-        check(Lang::Ukrainian, "обстріл", &["обстріли", "обстрілу", "обстрілами", "обстрілів"], &["постріл"]);
-        check(Lang::Ukrainian, "перемир'я", &["перемир’я", "перемир'ю", "перемирʼям"], &["мир"]);
+        check(
+            Lang::Ukrainian,
+            "обстріл",
+            &["обстріли", "обстрілу", "обстрілами", "обстрілів"],
+            &["постріл"],
+        );
+        check(
+            Lang::Ukrainian,
+            "перемир'я",
+            &["перемир’я", "перемир'ю", "перемирʼям"],
+            &["мир"],
+        );
         check(Lang::Russian, "повстанец", &["повстанец"], &["повстанье"]);
         check(Lang::Russian, "самолет", &["самолёты", "самолётов"], &[]);
-        check(Lang::Hebrew, "תקיפה", &["תקיפות", "התקיפה", "בתקיפה", "ותקיפות", "תקיפת"], &["תקופה"]);
-        check(Lang::Hebrew, "מורדים", &["המורדים", "והמורדים", "למורדים", "מורד"], &["מרד"]);
-        check(Lang::Turkish, "saldırı", &["saldırılar", "SALDIRI", "saldırısı", "saldırıda"], &["salı"]);
+        check(
+            Lang::Hebrew,
+            "תקיפה",
+            &["תקיפות", "התקיפה", "בתקיפה", "ותקיפות", "תקיפת"],
+            &["תקופה"],
+        );
+        check(
+            Lang::Hebrew,
+            "מורדים",
+            &["המורדים", "והמורדים", "למורדים", "מורד"],
+            &["מרד"],
+        );
+        check(
+            Lang::Turkish,
+            "saldırı",
+            &["saldırılar", "SALDIRI", "saldırısı", "saldırıda"],
+            &["salı"],
+        );
         check(Lang::Turkish, "Irak", &["Irak'ta", "IRAK"], &[]);
-        check(Lang::Spanish, "aéreo", &["aéreos", "aereos", "aérea", "aereo"], &[]);
+        check(
+            Lang::Spanish,
+            "aéreo",
+            &["aéreos", "aereos", "aérea", "aereo"],
+            &[],
+        );
         check(Lang::French, "aérienne", &["aériennes", "aeriennes"], &[]);
-        check(Lang::German, "Angriff", &["Angriffe", "Angriffen"], &["Griff"]);
+        check(
+            Lang::German,
+            "Angriff",
+            &["Angriffe", "Angriffen"],
+            &["Griff"],
+        );
     }
 }

@@ -42,11 +42,16 @@ pub struct Runs<'a> {
 
 impl<'a> Runs<'a> {
     pub fn new(text: &'a str) -> Runs<'a> {
-        Runs { bytes: text.as_bytes(), at: 0 }
+        Runs {
+            bytes: text.as_bytes(),
+            at: 0,
+        }
     }
 
     fn class(&self, at: usize) -> u8 {
-        self.bytes.get(at).map_or(BREAK, |byte| CLASS[usize::from(*byte)])
+        self.bytes
+            .get(at)
+            .map_or(BREAK, |byte| CLASS[usize::from(*byte)])
     }
 
     /// Whether the multi-byte character at `at` separates words, and its length: the punctuation that feeds are full of.
@@ -73,7 +78,11 @@ impl Iterator for Runs<'_> {
         loop {
             let byte = *bytes.get(at)?;
             if CLASS[usize::from(byte)] == WORD {
-                match if byte >= 0xC2 { self.separator(at) } else { None } {
+                match if byte >= 0xC2 {
+                    self.separator(at)
+                } else {
+                    None
+                } {
                     Some(length) => at += length,
                     None => break,
                 }
@@ -155,7 +164,9 @@ fn is_abbreviation(piece: &str) -> bool {
 }
 
 fn is_number(piece: &str) -> bool {
-    piece.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b',')
+    piece
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b',')
 }
 
 pub fn is_apostrophe(letter: char) -> bool {
@@ -164,15 +175,19 @@ pub fn is_apostrophe(letter: char) -> bool {
 
 /// Articles and pronouns that French, Italian and Catalan write onto the next word.
 const ELIDED: [&str; 22] = [
-    "l", "d", "j", "m", "t", "s", "c", "n", "qu", "jusqu", "lorsqu", "puisqu", "quoiqu", "dell", "nell", "sull",
-    "all", "dall", "un", "quell", "c", "gl",
+    "l", "d", "j", "m", "t", "s", "c", "n", "qu", "jusqu", "lorsqu", "puisqu", "quoiqu", "dell",
+    "nell", "sull", "all", "dall", "un", "quell", "c", "gl",
 ];
 
 fn split_elision(piece: &str, offset: usize, word: &mut impl FnMut(Range<usize>)) {
     if let Some((before, after)) = piece.split_once(is_apostrophe) {
         let rest_is_word = after.chars().count() >= 2
             && after.chars().next().and_then(script_of) == Some(Script::Latin);
-        if rest_is_word && ELIDED.iter().any(|elided| elided.eq_ignore_ascii_case(before)) {
+        if rest_is_word
+            && ELIDED
+                .iter()
+                .any(|elided| elided.eq_ignore_ascii_case(before))
+        {
             let rest = offset + piece.len() - after.len();
             word(offset..offset + before.len());
             word(rest..offset + piece.len());
@@ -193,11 +208,20 @@ mod tests {
 
     #[test]
     fn words_end_where_readers_end_them() {
-        check("Rebels take Homs, army says.", &["Rebels", "take", "Homs", "army", "says"]);
-        check("air-strike (U.S.) 3.5 1,000", &["air", "strike", "U.S", "3.5", "1,000"]);
+        check(
+            "Rebels take Homs, army says.",
+            &["Rebels", "take", "Homs", "army", "says"],
+        );
+        check(
+            "air-strike (U.S.) 3.5 1,000",
+            &["air", "strike", "U.S", "3.5", "1,000"],
+        );
         check("in Homs.The army", &["in", "Homs", "The", "army"]);
         check("#Syria_war: “live”—now", &["Syria", "war", "live", "now"]);
-        check("Syria's l'armée L’ONU don't", &["Syria's", "l", "armée", "L", "ONU", "don't"]);
+        check(
+            "Syria's l'armée L’ONU don't",
+            &["Syria's", "l", "armée", "L", "ONU", "don't"],
+        );
         check("צה\"ל תקף", &["צה\"ל", "תקף"]);
         check("he said \"no\".", &["he", "said", "no"]);
         check("об'єкти перемир’я", &["об'єкти", "перемир’я"]);
