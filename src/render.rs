@@ -3,25 +3,14 @@
 //! Everything that a feed wrote passes [`clean_line`] or [`highlight`] on its way out, so that no headline can start a
 //! new line, send an escape sequence, turn the reading direction of what follows, or open a tag.
 
-use std::ops::Range;
+mod clean;
 
 use crate::{
     model::{Alert, AlertStatus, Field, Severity},
     time::Timestamp,
 };
 
-/// How marked words look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Marks {
-    /// Not at all.
-    None,
-    /// `*so*`, for plain text.
-    Stars,
-    /// Bold red by an escape sequence, for a terminal.
-    Ansi,
-    /// `<mark>`; everything else is escaped.
-    Html,
-}
+pub use clean::{Marks, clean_line, escape, highlight, is_unsafe};
 
 const HEADLINE_CHARS_MAX: usize = 200;
 const SUMMARY_CHARS_MAX: usize = 1_000;
@@ -120,124 +109,6 @@ pub fn html(alert: &Alert) -> String {
     }
     html.push_str("</table>\n</body></html>\n");
     html
-}
-
-/// `text` on one clean line with the given ranges marked. Ranges count Unicode scalar values of `text`, as
-/// [`crate::model::Hit`] has them; they may overlap, come in any order or reach past the end.
-pub fn highlight(text: &str, ranges: &[Range<usize>], marks: Marks) -> String {
-    let (before, after) = match marks {
-        Marks::None => ("", ""),
-        Marks::Stars => ("*", "*"),
-        Marks::Ansi => ("\u{1b}[1;31m", "\u{1b}[0m"),
-        Marks::Html => ("<mark>", "</mark>"),
-    };
-    let mut ranges: Vec<_> = ranges.iter().filter(|range| !range.is_empty()).collect();
-    ranges.sort_by_key(|range| range.start);
-    let mut ranges = ranges.into_iter().peekable();
-    let mut out = String::with_capacity(text.len() + 32);
-    let mut marked_until = None;
-    for (at, c) in text.chars().enumerate() {
-        if marked_until.is_some_and(|end| at >= end) {
-            out.push_str(after);
-            marked_until = None;
-        }
-        while let Some(range) = ranges.next_if(|range| range.start <= at) {
-            if range.end > at {
-                if marked_until.is_none() {
-                    out.push_str(before);
-                }
-                marked_until = marked_until.max(Some(range.end));
-            }
-        }
-        match shown(c) {
-            Some(c) if marks == Marks::Html => push_escaped(&mut out, c),
-            Some(c) => out.push(c),
-            None => {}
-        }
-    }
-    if marked_until.is_some() {
-        out.push_str(after);
-    }
-    out
-}
-
-/// `text` as one line that is safe on a terminal, in a header and in a log: control characters, escape sequences, line
-/// breaks and bidirectional controls are gone, runs of space are one space, and at most `chars_max` characters stay.
-pub fn clean_line(text: &str, chars_max: usize) -> String {
-    let mut out = String::with_capacity(text.len().min(chars_max.saturating_mul(4)));
-    let mut length = 0;
-    let mut space_owed = false;
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        // A control sequence (ECMA-48, 5.4) goes as a whole, so that its parameters do not stay behind as text.
-        let starts_sequence = c == '\u{9b}' || (c == '\u{1b}' && chars.next_if_eq(&'[').is_some());
-        if starts_sequence {
-            while chars.next_if(|c| matches!(c, ' '..='?')).is_some() {}
-            chars.next_if(|c| matches!(c, '@'..='~'));
-            continue;
-        }
-        match shown(c) {
-            None => {}
-            Some(c) if c.is_whitespace() => space_owed = length > 0,
-            Some(c) => {
-                let needed = 1 + usize::from(space_owed);
-                if length + needed > chars_max {
-                    // The last character makes room for the sign that something is missing.
-                    if length >= chars_max {
-                        out.pop();
-                    }
-                    if chars_max > 0 {
-                        out.push('…');
-                    }
-                    return out;
-                }
-                if space_owed {
-                    out.push(' ');
-                }
-                out.push(c);
-                length += needed;
-                space_owed = false;
-            }
-        }
-    }
-    out
-}
-
-/// `text` with everything escaped that means something in HTML, attribute values included.
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        push_escaped(&mut out, c);
-    }
-    out
-}
-
-/// Whether a character can change more than itself: controls, line separators, and the marks by which text turns the
-/// reading direction (UAX 9), annotates or hides (interlinear annotation, tags, the byte order mark).
-pub fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
-}
-
-/// The character as it may be shown on one line: itself, a space for what breaks lines, or nothing.
-fn shown(c: char) -> Option<char> {
-    match c {
-        '\t' | '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => Some(' '),
-        c if is_unsafe(c) => None,
-        c => Some(c),
-    }
-}
-
-fn push_escaped(out: &mut String, c: char) {
-    match c {
-        '&' => out.push_str("&amp;"),
-        '<' => out.push_str("&lt;"),
-        '>' => out.push_str("&gt;"),
-        '"' => out.push_str("&quot;"),
-        '\'' => out.push_str("&#39;"),
-        c => out.push(c),
-    }
 }
 
 /// What stands before the rule's title: whether it is a drill, how severe, and what has changed.
@@ -394,5 +265,78 @@ fn colour(severity: Severity) -> &'static str {
         Severity::Medium => "#8a6100",
         Severity::High => "#b54700",
         Severity::Critical => "#b00020",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::sample;
+
+    #[test]
+    fn one_line_tells_it_all() {
+        let mut drill = sample::alert();
+        drill.drill = true;
+        drill.revision = 2;
+        let mut quiet = sample::alert();
+        quiet.status = AlertStatus::Resolved;
+        quiet.hits.clear();
+        quiet.story.publishers.clear();
+        quiet.item.title.clear();
+        quiet.item.url.clear();
+        for (alert, expected) in [
+            (
+                sample::alert(),
+                "2024-12-06 14:03:11Z HIGH Armed group gains ground: Rebel forces advanced rapidly toward Homs (aljazeera, bbc) \
+                 matched \"Rebel forces advanced\", \"insurgents\" https://news.example.org/1?a=1&b=2",
+            ),
+            (
+                drill,
+                "2024-12-06 14:03:11Z DRILL HIGH UPDATED Armed group gains ground: Rebel forces advanced rapidly toward Homs \
+                 (aljazeera, bbc) matched \"Rebel forces advanced\", \"insurgents\" https://news.example.org/1?a=1&b=2",
+            ),
+            (
+                quiet,
+                "2024-12-06 14:03:11Z HIGH RESOLVED Armed group gains ground: (no headline) (bbc)",
+            ),
+            (
+                sample::hostile(),
+                "2024-12-06 14:03:11Z HIGH Title Bcc: everyone@example.org: <script>alert(1)</script>gnp.exe \"quoted\" \
+                 (aljazeera, bbc)",
+            ),
+        ] {
+            assert_eq!(line(&alert), expected);
+        }
+    }
+
+    #[test]
+    fn links_are_for_the_web_alone() {
+        for (url, is_shown) in [
+            ("https://news.example.org/1", true),
+            ("http://news.example.org/1", true),
+            ("javascript:alert(1)", false),
+            ("https://news.example.org/\r\nx", false),
+            ("data:text/html,x", false),
+            ("", false),
+        ] {
+            let mut alert = sample::alert();
+            alert.item.url = url.to_owned();
+            assert_eq!(link(&alert).is_some(), is_shown, "{url:?}");
+        }
+    }
+
+    #[test]
+    fn long_texts_are_cut() {
+        let mut alert = sample::alert();
+        alert.title = "t".repeat(5_000);
+        alert.item.title = "ü".repeat(5_000);
+        alert.item.summary = "s".repeat(50_000);
+        alert.story.publishers = (0..500).map(|n| format!("publisher-{n}")).collect();
+        let hit = alert.hits.remove(0);
+        alert.hits = vec![hit; 500];
+        assert!(subject(&alert).chars().count() <= SUBJECT_CHARS_MAX);
+        assert!(line(&alert).chars().count() < 2_000);
+        assert!(text(&alert).chars().count() < 10_000);
+        assert!(html(&alert).chars().count() < 10_000);
     }
 }

@@ -15,7 +15,8 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let mut command = super::Cli::command();
+    // Pages for `help scan` beside those for `scan` would only be noise.
+    let mut command = super::Cli::command().disable_help_subcommand(true);
     command.build();
     match args.dir {
         Some(dir) => {

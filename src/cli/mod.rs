@@ -3,9 +3,18 @@
 //! Results go to stdout, everything else to stderr. An error says what was tried, on what, why it failed, and what to do;
 //! it is shown here and nowhere else. A reader that closes our stdout (`| head`) ends a command quietly, with success.
 
+mod alerts;
+mod check;
 mod completions;
+mod feeds;
+mod hits;
+mod input;
+mod items;
 mod man;
 mod run;
+mod scan;
+mod show;
+mod wire;
 
 use std::{
     io::{self, Write},
@@ -13,11 +22,16 @@ use std::{
     process::ExitCode,
 };
 
+use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
+use tokio::runtime::Runtime;
 use tracing_subscriber::filter::Targets;
 
-use crate::log;
+use crate::{
+    config::{self, Config, Environment},
+    log,
+};
 
 /// What went wrong was said; `check`, `scan`, `why` and the lists end so.
 pub const EXIT_ERROR: u8 = 2;
@@ -55,6 +69,11 @@ pub struct Globals {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Args),
+    /// Validate the configuration, its feeds, lists, rules and receivers, and run every rule's own tests
+    Check(check::Args),
+    Scan(scan::Args),
+    Alerts(alerts::Args),
+    Feeds(feeds::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -82,6 +101,10 @@ pub fn main() -> ExitCode {
 
     let (result, code_of_error) = match cli.command {
         Command::Run(args) => (run::run(args, globals), 1),
+        Command::Check(args) => (check::run(&args, globals), EXIT_ERROR),
+        Command::Alerts(args) => (alerts::run(args, globals), EXIT_ERROR),
+        Command::Feeds(args) => (feeds::run(args, globals), EXIT_ERROR),
+        Command::Scan(args) => (scan::run(args, globals), EXIT_ERROR),
         Command::Completions(args) => (completions::run(args), EXIT_ERROR),
         Command::Man(args) => (man::run(args), EXIT_ERROR),
     };
@@ -129,7 +152,55 @@ impl Globals {
     }
 }
 
-/// One line on stderr for a person, made safe: the words may come from a feed or a file.
+/// The configuration, for the commands that only look: `scan`, `why`, `alerts`, `feeds`.
+///
+/// # Errors
+/// When there is none or it has an error; every problem was shown.
+fn load(globals: &Globals) -> anyhow::Result<Config> {
+    let path = globals.config_path()?;
+    let environment = environment_of_the_service(Environment::of_process(), &path);
+    config::load(&path, &environment)
+        .into_result()
+        .map(|(config, _)| config)
+        .map_err(|problems| {
+            let in_colour = AutoStream::choice(&io::stderr()) != ColorChoice::Never;
+            for problem in problems.iter().filter(|problem| problem.is_error()) {
+                tell(&problem.show(in_colour));
+            }
+            let count = config::count(&problems).unwrap_or_default();
+            anyhow::anyhow!("cannot use the configuration {}: {count}", path.display())
+        })
+}
+
+/// Whoever asks about the installed service from a shell means its store and its secrets, not files of the same name in
+/// the folder they stand in.
+fn environment_of_the_service(mut environment: Environment, path: &Path) -> Environment {
+    let folder = |path: &str| Some(PathBuf::from(path)).filter(|path| path.is_dir());
+    if path.starts_with("/etc/wirewatch") {
+        environment.state_directory = environment
+            .state_directory
+            .or_else(|| folder("/var/lib/wirewatch"));
+        environment.credentials_directory = environment
+            .credentials_directory
+            .or_else(|| folder("/run/credentials/wirewatch.service"));
+    }
+    environment
+}
+
+/// What drives the few waits of a command that is otherwise plain.
+fn runtime() -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
+
+/// A line on stderr for a person, beside the results.
+fn tell(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// An error on stderr for a person, made safe: the words may come from a feed or a file.
 fn complain(text: &str) {
     // Problems of a configuration come with their source lines: only their line breaks are kept.
     let safe: Vec<_> = text.lines().map(log::line::escape).collect();

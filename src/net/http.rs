@@ -1,10 +1,11 @@
 //! HTTP by reqwest. Redirects are followed here, hop by hop, because each hop must pass the address guard, because what
 //! was permanent must be known, and because secrets stay with the origin that they were meant for.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use reqwest::{
     Client, Url,
+    dns::Resolve,
     header::{HeaderMap, HeaderName, HeaderValue},
     redirect::Policy,
 };
@@ -39,13 +40,23 @@ impl Http {
     /// # Errors
     /// A sentence, where the User-Agent cannot be sent.
     pub fn new(user_agent: &str, tls: ClientConfig) -> Result<Http, String> {
+        let allow = |allow_private| Resolver { allow_private };
+        Http::with_resolvers(user_agent, tls, allow(false), allow(true))
+    }
+
+    fn with_resolvers(
+        user_agent: &str,
+        tls: ClientConfig,
+        guarded: impl Resolve + 'static,
+        unguarded: impl Resolve + 'static,
+    ) -> Result<Http, String> {
         let user_agent = HeaderValue::from_str(user_agent)
             .map_err(|_| format!("the User-Agent {user_agent:?} cannot be sent in a header"))?;
-        let client = |allow_private| {
+        let client = |resolver: Arc<dyn Resolve>| {
             Client::builder()
                 .user_agent(user_agent.clone())
                 .tls_backend_preconfigured(tls.clone())
-                .dns_resolver(Resolver { allow_private })
+                .dns_resolver(resolver)
                 .connect_timeout(CONNECT_MAX)
                 .pool_idle_timeout(IDLE_MAX)
                 .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
@@ -59,8 +70,8 @@ impl Http {
                 .map_err(|error| format!("cannot set up HTTP: {}", root_cause(&error)))
         };
         Ok(Http {
-            guarded: client(false)?,
-            unguarded: client(true)?,
+            guarded: client(Arc::new(guarded))?,
+            unguarded: client(Arc::new(unguarded))?,
         })
     }
 
@@ -313,4 +324,84 @@ fn without_credentials(url: &Url) -> String {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::dns::{Addrs, Name, Resolving};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+    use crate::envelope::Limits;
+
+    /// Answers as the real one, but for one name that stands for a public site.
+    struct OnePublicSite(std::net::SocketAddr);
+
+    impl Resolve for OnePublicSite {
+        fn resolve(&self, name: Name) -> Resolving {
+            if name.as_str() == "public.example" {
+                let found = Box::new(std::iter::once(self.0)) as Addrs;
+                return Box::pin(std::future::ready(Ok(found)));
+            }
+            Resolver {
+                allow_private: false,
+            }
+            .resolve(name)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_public_site_cannot_lead_to_a_private_address() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let port = address.port();
+        let site = tokio::spawn(async move {
+            let mut asked = 0;
+            for location in [
+                "http://127.0.0.1",
+                "http://localhost",
+                "http://[::ffff:127.0.0.1]",
+            ] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut head = [0; 4096];
+                asked += usize::from(stream.read(&mut head).await.unwrap() > 0);
+                let answer = format!(
+                    "HTTP/1.1 302 Found\r\nlocation: {location}:{port}/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                );
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+            asked
+        });
+        let tls = super::super::internet::tls_config().unwrap();
+        let only_public = OnePublicSite(address);
+        let http = Http::with_resolvers(
+            "test",
+            tls,
+            only_public,
+            Resolver {
+                allow_private: true,
+            },
+        )
+        .unwrap();
+        for _ in 0..3 {
+            let request = Request {
+                method: Method::Get,
+                url: format!("http://public.example:{port}/feed"),
+                headers: Vec::new(),
+                body: Vec::new(),
+                limits: Limits {
+                    total: Duration::from_secs(20),
+                    body_bytes_max: 1000,
+                    redirects_max: 5,
+                    allow_private: false,
+                },
+            };
+            let error = http.exchange(request).await.unwrap_err();
+            assert!(matches!(error, NetError::Private(_)), "{error:?}");
+        }
+        assert_eq!(site.await.unwrap(), 3);
+    }
 }

@@ -79,7 +79,8 @@ impl Net for Internet {
     }
 }
 
-fn tls_config() -> Result<ClientConfig, String> {
+/// One for all clients, so that they share the remembered sessions.
+pub(super) fn tls_config() -> Result<ClientConfig, String> {
     let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

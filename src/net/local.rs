@@ -14,7 +14,8 @@ use std::{
 
 use tokio::sync::Semaphore;
 
-use crate::envelope::{NetError, Request, Response};
+use super::words::root_cause;
+use crate::envelope::{HeaderText, NetError, Request, Response};
 
 /// For one line, its flush to disk included.
 const WRITE_MAX: Duration = Duration::from_secs(10);
@@ -159,8 +160,7 @@ fn read(path: &Path, request: &Request) -> Result<Response, NetError> {
     )
     .into_bytes();
     let is_known = request.headers.iter().any(|(name, value)| {
-        name == "if-none-match"
-            && matches!(value, crate::envelope::HeaderText::Plain(known) if *known == etag)
+        name == "if-none-match" && matches!(value, HeaderText::Plain(known) if *known == etag)
     });
     let mut response = Response {
         status: if is_known { 304 } else { 200 },
@@ -184,8 +184,5 @@ fn read(path: &Path, request: &Request) -> Result<Response, NetError> {
 }
 
 fn local(what: &str, error: &io::Error) -> NetError {
-    // "No such file or directory (os error 2)": the number helps nobody.
-    let reason = error.to_string();
-    let reason = reason.split(" (os error").next().unwrap_or(&reason);
-    NetError::Local(format!("{what}: {}", reason.to_lowercase()))
+    NetError::Local(format!("{what}: {}", root_cause(error)))
 }

@@ -24,20 +24,32 @@ pub fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'sta
 
 /// The TLS error among the causes.
 pub fn tls_cause(error: &(dyn Error + 'static)) -> Option<String> {
-    causes(error)
-        .into_iter()
-        .find_map(|cause| cause.downcast_ref::<TlsError>())
-        .map(tls_words)
+    causes(error).into_iter().find_map(|cause| {
+        if let Some(error) = cause.downcast_ref::<TlsError>() {
+            return Some(tls_words(error));
+        }
+        // tokio-rustls has no type for a server that just hangs up.
+        let is_cut_off = cause.to_string() == "tls handshake eof";
+        is_cut_off.then(|| "it hung up in the middle of the TLS handshake".to_owned())
+    })
 }
 
-/// The innermost cause as text, without the number of the system's error.
+/// The innermost cause as the end of a sentence: begun in lower case, without the number of the system's error.
 pub fn root_cause(error: &(dyn Error + 'static)) -> String {
     let text = causes(error)
         .last()
         .map(|cause| cause.to_string())
         .unwrap_or_default();
     let text = text.split(" (os error").next().unwrap_or(&text);
-    crate::render::clean_line(text, 200)
+    let mut chars = text.chars();
+    let text = match (chars.next(), chars.clone().next()) {
+        // `Connection reset`, but not `TLS`.
+        (Some(first), Some(second)) if second.is_lowercase() => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => text.to_owned(),
+    };
+    crate::render::clean_line(&text, 200)
 }
 
 /// What is wrong, as the end of a sentence that begins with the host.

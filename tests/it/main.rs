@@ -2,6 +2,8 @@
 
 mod config;
 mod crash;
+mod net;
 mod scenarios;
+mod store;
 mod tidy;
 mod world;

@@ -1,0 +1,19 @@
+//! How much of a document is kept. Each is far above what real feeds hold; beyond it something is wrong, and the
+//! daemon must not pay for it. Lengths are in bytes of UTF-8; texts are cut between characters.
+
+/// Items of one document: the newest are kept, the others counted in `Parsed::dropped`.
+pub const ITEMS_MAX: usize = 10_000;
+/// Elements within elements; what lies deeper is passed over.
+pub const DEPTH_MAX: usize = 64;
+
+pub const ID_BYTES_MAX: usize = 8 << 10;
+pub const TITLE_BYTES_MAX: usize = 2 << 10;
+pub const SUMMARY_BYTES_MAX: usize = 16 << 10;
+pub const CONTENT_BYTES_MAX: usize = 64 << 10;
+/// A longer link is left out: cut, it would lead elsewhere.
+pub const URL_BYTES_MAX: usize = 4 << 10;
+pub const AUTHOR_BYTES_MAX: usize = 512;
+pub const SOURCE_BYTES_MAX: usize = 512;
+pub const CATEGORY_BYTES_MAX: usize = 256;
+pub const CATEGORIES_MAX: usize = 32;
+pub const HUBS_MAX: usize = 8;
