@@ -7,6 +7,7 @@ mod alerts;
 mod check;
 mod completions;
 mod feeds;
+mod feeds_opml;
 mod hits;
 mod input;
 mod items;
