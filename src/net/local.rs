@@ -113,9 +113,17 @@ fn append(path: &Path, line: String) -> io::Result<()> {
     // Pipes and devices have no end to look at and no disk to flush.
     let is_file = file.metadata()?.is_file();
     let is_torn = is_file && !ends_with_line_break(&mut file)?;
+    let is_new = is_file && file.metadata()?.len() == 0;
     write_line(&mut file, line, is_torn)?;
     if is_file {
         file.sync_data()?;
+    }
+    if is_new {
+        // The name of a new file is on disk only when its folder is.
+        let folder = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     }
     Ok(())
 }
