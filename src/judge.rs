@@ -102,7 +102,7 @@ pub struct Matched<'a> {
     pub hits: Vec<(&'a RuleSource, Vec<Hit>)>,
     /// Whether the feed gave items for the first time with this poll.
     pub is_first_contact: bool,
-    /// When the poll that brought the item began: the clock of the rules.
+    /// When the answer that brought the item was here: the clock of the rules.
     pub seen: Timestamp,
     /// When the rules had been matched.
     pub matched: Timestamp,

@@ -190,14 +190,16 @@ impl Poller {
         watched: &Arc<Watched>,
     ) -> Result<Timestamp, StoreError> {
         let state = self.store.feed_state(id).await?;
-        let started = self.clock.now();
         let address = address(feed, &state);
         let asked = self
             .net
             .send(request(feed, &state, address, watched.allow_private))
             .await;
+        // Items are first seen, and the next interval begins, when the answer is here: counted from an earlier moment, a
+        // request that took longer on its way would be followed by one that reaches the server too soon.
+        let answered = self.clock.now();
         let answer = match asked {
-            Ok(Reply::Http(response)) => read_response(response, started),
+            Ok(Reply::Http(response)) => read_response(response, answered),
             Ok(_) => Answer::Failed {
                 problem: "the network door answered with something else".to_owned(),
                 retry_after: None,
@@ -209,11 +211,11 @@ impl Poller {
         };
         match answer {
             Answer::Unchanged => {
-                self.settle(feed, &state, started, PollOutcome::Unchanged, None)
+                self.settle(feed, &state, answered, PollOutcome::Unchanged, None)
                     .await
             }
             Answer::Gone { problem } => {
-                self.settle(feed, &state, started, PollOutcome::Gone { problem }, None)
+                self.settle(feed, &state, answered, PollOutcome::Gone { problem }, None)
                     .await
             }
             Answer::Failed {
@@ -223,7 +225,7 @@ impl Poller {
                 self.settle(
                     feed,
                     &state,
-                    started,
+                    answered,
                     PollOutcome::Failed { problem },
                     retry_after,
                 )
@@ -262,12 +264,18 @@ impl Poller {
                             new,
                             moved_to,
                         };
-                        self.record_items(feed, &state, started, harvest, watched)
+                        self.record_items(feed, &state, answered, harvest, watched)
                             .await
                     }
                     Err(problem) => {
-                        self.settle(feed, &state, started, PollOutcome::Failed { problem }, None)
-                            .await
+                        self.settle(
+                            feed,
+                            &state,
+                            answered,
+                            PollOutcome::Failed { problem },
+                            None,
+                        )
+                        .await
                     }
                 }
             }
@@ -298,7 +306,7 @@ impl Poller {
         &self,
         feed: &Arc<Feed>,
         state: &FeedState,
-        started: Timestamp,
+        answered: Timestamp,
         harvest: Harvest,
         watched: &Arc<Watched>,
     ) -> Result<Timestamp, StoreError> {
@@ -307,7 +315,7 @@ impl Poller {
             // Recorded as if nothing had matched, an event would be lost; failed, the poll comes again.
             Err(problem) => {
                 return self
-                    .settle(feed, state, started, PollOutcome::Failed { problem }, None)
+                    .settle(feed, state, answered, PollOutcome::Failed { problem }, None)
                     .await;
             }
         };
@@ -330,7 +338,7 @@ impl Poller {
                         item,
                         hits,
                         is_first_contact,
-                        seen: started,
+                        seen: answered,
                         matched: matched_at,
                     };
                     let decision = judge::judge(&matched, past, clock.now())?;
@@ -351,15 +359,15 @@ impl Poller {
         } else {
             Polled::Answered
         };
-        let next_poll = schedule::next_poll(&feed.name, feed.poll.interval, started, polled);
+        let next_poll = schedule::next_poll(&feed.name, feed.poll.interval, answered, polled);
         let outcome = PollOutcome::Items(harvest);
-        let changed = StateChange::of(feed, state, &outcome, started);
+        let changed = StateChange::of(feed, state, &outcome, answered);
         let recorded = self
             .store
             .record_poll(
                 PollRecord {
                     feed: state.id,
-                    at: started,
+                    at: answered,
                     next_poll,
                     outcome,
                 },
@@ -376,7 +384,7 @@ impl Poller {
         &self,
         feed: &Arc<Feed>,
         state: &FeedState,
-        started: Timestamp,
+        answered: Timestamp,
         outcome: PollOutcome,
         retry_after: Option<Duration>,
     ) -> Result<Timestamp, StoreError> {
@@ -389,20 +397,20 @@ impl Poller {
         };
         let next_poll = match &outcome {
             PollOutcome::Gone { .. } => Timestamp::MAX,
-            _ => schedule::next_poll(&feed.name, feed.poll.interval, started, polled),
+            _ => schedule::next_poll(&feed.name, feed.poll.interval, answered, polled),
         };
         let contact = match polled {
             Polled::Failed { .. } => Contact::Failing,
             Polled::First | Polled::Answered => Contact::Answered,
         };
-        let changed = StateChange::of(feed, state, &outcome, started);
+        let changed = StateChange::of(feed, state, &outcome, answered);
         let judge_nothing =
             Box::new(|_: &Item, _: &dyn judge::Past<Error = StoreError>| Ok(Decided::default()));
         self.store
             .record_poll(
                 PollRecord {
                     feed: state.id,
-                    at: started,
+                    at: answered,
                     next_poll,
                     outcome,
                 },

@@ -51,11 +51,11 @@ pub enum Polled {
     },
 }
 
-/// When a feed that was polled at `started` is polled again: never sooner than `interval`.
+/// When a feed whose poll was answered at `answered` is polled again: never sooner than `interval`.
 ///
-/// The interval counts from the start of the poll. The second poll is put off by a share of the interval that depends on the
+/// The second poll is put off by a share of the interval that depends on the
 /// feed's name, so that feeds that began together do not march in step; from then on they stay apart.
-pub fn next_poll(name: &str, interval: Duration, started: Timestamp, polled: Polled) -> Timestamp {
+pub fn next_poll(name: &str, interval: Duration, answered: Timestamp, polled: Polled) -> Timestamp {
     let wait = match polled {
         Polled::First => interval + (interval / 10).min(SPREAD_MAX).mul_f64(jitter(name, 0)),
         Polled::Answered => interval,
@@ -69,7 +69,7 @@ pub fn next_poll(name: &str, interval: Duration, started: Timestamp, polled: Pol
                 .max(asked)
         }
     };
-    time::after(started, wait)
+    time::after(answered, wait)
 }
 
 /// The time a `Retry-After` header asks to wait (RFC 9110, 10.2.3): seconds, or a date.

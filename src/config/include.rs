@@ -13,6 +13,7 @@ use super::{
     problem::Finding,
     read::Reader,
     source::{Source, Spot, decode},
+    syntax::{self, line_start},
     value::{Complaint, did_you_mean},
 };
 
@@ -100,16 +101,12 @@ impl Files {
             return;
         }
         let (document, errors) = DeTable::parse_recoverable(&text);
-        let mut broken_lines = Vec::with_capacity(errors.len());
-        for error in &errors {
-            let range = error.span().unwrap_or(0..0);
-            let start = text.floor_char_boundary(range.start.min(text.len()));
-            broken_lines.push(line_of(&text, start));
-            self.findings.push(Finding::error(
-                Spot::new(number, start..range.end.max(start)),
-                error.message(),
-            ));
-        }
+        let syntax = syntax::findings(number, &text, &errors);
+        let line = |finding: &Finding| line_start(&text, finding.spot.range().start);
+        let broken_lines: Vec<usize> = errors
+            .iter()
+            .map(|error| line_start(&text, error.span().map_or(0, |span| span.start)))
+            .collect();
         source.is_broken = !errors.is_empty();
         let mut findings = Vec::new();
         let checked = Reader {
@@ -122,10 +119,9 @@ impl Files {
         }
         .file(document.get_ref());
         // What a broken line was mended to is a guess: problems of the guess are noise.
-        findings.retain(|finding| {
-            broken_lines.is_empty()
-                || !broken_lines.contains(&line_of(&text, finding.spot.range().start))
-        });
+        findings
+            .retain(|finding| broken_lines.is_empty() || !broken_lines.contains(&line(finding)));
+        self.findings.extend(syntax);
         self.findings.append(&mut findings);
 
         let includes = checked.texts("include").to_vec();
@@ -166,10 +162,12 @@ impl Files {
         if reals.is_empty() {
             let finding =
                 Finding::warning(written.spot, format!("{:?} matches no file", written.text));
-            self.findings.push(finding.help(format!(
-                "looked in {}",
-                shown_under(from, directory, directory).display()
-            )));
+            let folder = shown_under(from, directory, directory);
+            self.findings
+                .push(match Path::new(&written.text).is_absolute() {
+                    true => finding,
+                    false => finding.help(format!("looked in {}", folder.display())),
+                });
         }
         for real in reals {
             let known = self.known.get(&canonical(&real)).copied();
@@ -301,13 +299,4 @@ pub fn say(error: &std::io::Error) -> String {
         std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         _ => error.to_string().to_lowercase(),
     }
-}
-
-/// The number of the line that a byte stands in.
-fn line_of(text: &str, at: usize) -> usize {
-    text.as_bytes()
-        .iter()
-        .take(at)
-        .filter(|byte| **byte == b'\n')
-        .count()
 }

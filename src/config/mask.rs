@@ -14,10 +14,10 @@ const HIDDEN: &str = "…";
 /// Bytes of a line shown around the marked part when the line is very long.
 const AROUND_BYTES_MAX: usize = 600;
 
-/// Keys (as people might misspell them) whose values are secret, up to their equals sign; and `[….headers]`.
+/// Keys (as people might misspell them) whose values are secret, up to their equals sign; and `[receivers.….headers]`.
 static NAMES: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r#"(?im)(?:^|[\s{,.\["'])(?:[\w-]*(?:secret|passw|pasw|token|credential|api[_-]?key|authori[sz]ation|headers)[\w-]*|pass[_-]?(?:word|phrase))["']?[ \t]*=[ \t]*|^[ \t]*\[[^\n\]]*headers["']?[ \t]*\][^\n]*\n"#,
+        r#"(?im)(?:^|[\s{,.\["'])(?:[\w-]*(?:secret|passw|pasw|token|api[_-]?key|authori[sz]ation|headers)[\w-]*|pass[_-]?(?:word|phrase))["']?[ \t]*=[ \t]*|^[ \t]*\[[ \t]*receivers[ \t]*\.[^\n\]]*\.[ \t]*["']?headers["']?[ \t]*\][^\n]*\n"#,
     )
     .expect("a constant pattern")
 });
@@ -26,27 +26,42 @@ static NAMES: LazyLock<Regex> = LazyLock::new(|| {
 static USER_INFO: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r#"://([^\s/"'@]+)@"#).expect("a constant pattern"));
 
-/// A value written as text: `{ file = "…" }` says where a secret is, not what it is.
-static POINTER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"^\{[ \t]*(?:file|credential)[ \t]*=[ \t]*(?:"[^"\n]*"|'[^'\n]*')[ \t]*\}"#)
-        .expect("a constant pattern")
+/// `"${NAME}"` says where a secret is, not what it is.
+static VARIABLE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"^["']\$\{\w*\}["']"#).expect("a constant pattern"));
+
+/// What stands before the place of a secret: `file = `.
+static PLACE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\b(?:file|credential)[ \t]*=[ \t]*$").expect("a constant pattern")
 });
+
+/// Where receivers are written: their addresses may be secrets.
+static RECEIVERS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?m)^[ \t]*\[?[ \t]*receivers\b").expect("a constant pattern"));
+
+static URL_KEY: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"\burl["']?[ \t]*=[ \t]*"#).expect("a constant pattern"));
 
 /// The bytes of `text` that look like secrets.
 pub fn find(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for name in NAMES.find_iter(text) {
-        let from = name.end();
-        let rest = text.get(from..).unwrap_or("");
-        if POINTER.is_match(rest) {
-            continue;
-        }
-        let len = match name.as_str().ends_with('\n') {
+        let rest = text.get(name.end()..).unwrap_or("");
+        match name.as_str().ends_with('\n') {
             // The lines of a table of headers.
-            true => rest.find("\n[").unwrap_or(rest.len()),
-            false => value_len(rest),
-        };
-        found.push(from..from + len);
+            true => found.push(name.end()..name.end() + rest.find("\n[").unwrap_or(rest.len())),
+            false => value(rest, name.end(), &mut found),
+        }
+    }
+    for section in RECEIVERS.find_iter(text) {
+        let rest = text.get(section.start()..).unwrap_or("");
+        let lines = rest
+            .get(..rest.find("\n[").unwrap_or(rest.len()))
+            .unwrap_or("");
+        for key in URL_KEY.find_iter(lines) {
+            let rest = lines.get(key.end()..).unwrap_or("");
+            value(rest, section.start() + key.end(), &mut found);
+        }
     }
     for user in USER_INFO.captures_iter(text) {
         found.extend(user.get(1).map(|user| user.range()));
@@ -56,26 +71,47 @@ pub fn find(text: &str) -> Vec<Range<usize>> {
 
 /// A message without the logins of the addresses that it repeats.
 pub fn message(text: &str) -> String {
-    USER_INFO.replace_all(text, format!("://{HIDDEN}@")).into_owned()
+    USER_INFO
+        .replace_all(text, format!("://{HIDDEN}@"))
+        .into_owned()
 }
 
-/// How far a value reaches, whole or not.
-fn value_len(rest: &str) -> usize {
+/// The secret parts of the value that `rest`, at byte `at` of its file, begins with: whole TOML or not.
+fn value(rest: &str, at: usize, found: &mut Vec<Range<usize>>) {
     let line = rest.find('\n').unwrap_or(rest.len());
-    let until = |close: &str, skip: usize| {
-        let body = rest.get(skip..).unwrap_or("");
-        body.find(close).map(|at| skip + at + close.len())
+    let until = |close: &str| {
+        let body = rest.get(close.len()..).unwrap_or("");
+        body.find(close)
+            .map_or(rest.len(), |len| len + 2 * close.len())
     };
-    for quote in ["\"\"\"", "'''"] {
-        if rest.starts_with(quote) {
-            return until(quote, 3).unwrap_or(rest.len());
-        }
-    }
     match rest.chars().next() {
-        Some('{') => until("}", 1).unwrap_or(line).max(line),
-        Some('[') => until("]", 1).unwrap_or(line).max(line),
+        _ if VARIABLE.is_match(rest) => {}
+        Some('"') if rest.starts_with("\"\"\"") => found.push(at..at + until("\"\"\"")),
+        Some('\'') if rest.starts_with("'''") => found.push(at..at + until("'''")),
+        Some('{') => {
+            // Every string inside but the places of secrets.
+            let inside = rest.get(..line).unwrap_or("");
+            let mut from = 0;
+            while let Some(open) = inside
+                .get(from..)
+                .and_then(|rest| rest.find(['"', '\'']))
+                .map(|open| from + open)
+            {
+                let quote = inside.get(open..open + 1).unwrap_or("");
+                let body = inside.get(open + 1..).unwrap_or("");
+                let end = body.find(quote).map_or(line, |len| open + 1 + len + 1);
+                let is_key = inside
+                    .get(end..)
+                    .is_some_and(|after| after.trim_start().starts_with('='));
+                if !is_key && !PLACE.is_match(inside.get(..open).unwrap_or("")) {
+                    found.push(at + open..at + end);
+                }
+                from = end;
+            }
+        }
+        Some('[') => found.push(at..at + rest.find(']').map_or(line, |close| close.max(line))),
         // To the end of the line: a quote inside the secret might be the very mistake.
-        _ => line,
+        _ => found.push(at..at + line),
     }
 }
 
@@ -166,6 +202,9 @@ mod tests {
             r#"url = "https://hunter2@example.org/"#,
             r#"api_key = "hunter2""#,
             r#"pasword = "hunter2""#,
+            r#"receivers.x = { type = "webhook", url = "https://x.org/hunter2" }"#,
+            r#"headers = { "X Y" = 'hunter2 }"#,
+            r#"secret = { fil = "hunter2" }"#,
         ] {
             assert!(
                 !shown(text).contains("hunter2"),
@@ -190,6 +229,9 @@ mod tests {
         for text in [
             r#"secret = { file = "token" }"#,
             r#"token = { credential = "desk" }"#,
+            r#"secret = "${DESK}""#,
+            r#"headers = { X = { file = "x" } }"#,
+            "[rules.headers]",
             r#"any = ["secret talks", "password leak"]"#,
             r#"url = "https://example.org/@name""#,
         ] {

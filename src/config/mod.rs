@@ -19,6 +19,7 @@ pub mod schema;
 mod settings;
 mod shape;
 mod source;
+mod syntax;
 mod value;
 
 use std::{

@@ -10,6 +10,7 @@ use super::{
     include::Files,
     problem::Finding,
     settings::{complain_in, under},
+    source::Spot,
     value::{Complaint, web_url},
 };
 use crate::{
@@ -116,52 +117,67 @@ impl Maker<'_> {
     }
 
     fn webhook(&mut self) -> Option<Webhook> {
-        let url = self.table.secret("url")?.expose().to_owned();
-        match web_url(&url) {
-            Ok(parsed) if !parsed.username().is_empty() || parsed.password().is_some() => {
-                let help = "write headers = { Authorization = \"Basic …\" }";
-                return self.refuse(
-                    "url",
-                    "the address holds a user name or a password",
-                    Some(help.to_owned()),
-                );
-            }
+        let found_before = self.findings.len();
+        let url = self.table.secret("url").map(|url| url.expose().to_owned());
+        let wrong = match url.as_deref().map(web_url) {
+            Some(Ok(url)) if !url.username().is_empty() || url.password().is_some() => Some(
+                Complaint::new("holds a user name or a password")
+                    .help("write headers = { Authorization = \"Basic …\" }"),
+            ),
+            Some(Err(complaint)) => Some(complaint),
+            _ => None,
+        };
+        if let Some(complaint) = wrong {
             // The address may be a secret: what is wrong is said without it.
-            Err(complaint) => {
-                return self.refuse(
-                    "url",
-                    &format!("the address {}", complaint.message),
-                    complaint.help,
-                );
-            }
-            Ok(_) => {}
+            self.refuse::<()>(
+                "url",
+                &format!("the address {}", complaint.message),
+                complaint.help,
+            );
         }
-        let settings = webhook::Settings {
-            url,
+        let mut settings = webhook::Settings {
+            url: "https://localhost/".to_owned(),
             secret: self.table.secret("secret").cloned(),
-            headers: self.headers(),
+            headers: Vec::new(),
             timeout: self.table.time("timeout").unwrap_or(TIMEOUT),
             allow_private: self.table.bool("allow_private").unwrap_or(false),
         };
+        // Each part is tried alone, so that one mistake does not hide another.
+        if let Err(message) = Webhook::new(settings.clone()) {
+            self.refuse::<()>("secret", &message, None);
+        }
+        settings.secret = None;
+        for header in self.headers() {
+            settings.headers = vec![header.1];
+            if let Err(message) = Webhook::new(settings.clone()) {
+                self.findings.push(Finding::error(header.0, message));
+            }
+        }
+        if self.findings.len() > found_before {
+            return None;
+        }
+        settings.url = url?;
+        settings.secret = self.table.secret("secret").cloned();
+        settings.headers = self
+            .headers()
+            .into_iter()
+            .map(|(_, header)| header)
+            .collect();
         match Webhook::new(settings) {
             Ok(webhook) => Some(webhook),
-            Err(message) => {
-                let key = ["secret", "header"]
-                    .into_iter()
-                    .find(|key| message.contains(key));
-                self.refuse(key.unwrap_or("url"), &message, None)
-            }
+            Err(message) => self.refuse("url", &message, None),
         }
     }
 
-    fn headers(&mut self) -> Vec<(String, Secret)> {
-        let mut headers: Vec<(String, Secret)> = Vec::new();
+    /// The headers, names in lower case, each with its place.
+    fn headers(&mut self) -> Vec<(Spot, (String, Secret))> {
+        let mut headers: Vec<(Spot, (String, Secret))> = Vec::new();
         for (name, value) in self.table.secrets("headers") {
             let lower = name.text.to_ascii_lowercase();
-            if headers.iter().any(|(known, _)| *known == lower) {
+            if headers.iter().any(|(_, (known, _))| *known == lower) {
                 self.complain::<()>(name, Complaint::new("is here twice: case does not count"));
             }
-            headers.push((lower, value.clone()));
+            headers.push((name.spot, (lower, value.clone())));
         }
         headers
     }

@@ -86,7 +86,7 @@ fn list(
     findings: &mut Vec<Finding>,
 ) -> ListSource {
     let entries = table.entries("entries");
-    if entries.is_empty() {
+    if table.has("entries") && entries.is_empty() {
         findings.push(Finding::warning(
             table.spot,
             format!("list `{}` is empty", name.text),

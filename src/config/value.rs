@@ -135,8 +135,8 @@ pub fn web_url(text: &str) -> Result<Url, Complaint> {
     let url = match Url::parse(text) {
         Ok(url) => url,
         Err(url::ParseError::RelativeUrlWithoutBase) => {
-            let complaint = Complaint::new("is not a whole address");
-            return Err(complaint.help("begin it with https:// or http://"));
+            let complaint = Complaint::new("has no https:// or http:// in front");
+            return Err(complaint.help("write the whole address"));
         }
         Err(error) => return Err(Complaint::new(format!("is not an address: {error}"))),
     };
@@ -155,8 +155,8 @@ pub fn web_url(text: &str) -> Result<Url, Complaint> {
         .get(url.scheme().len()..)
         .is_some_and(|rest| rest.starts_with("://"))
     {
-        let complaint = Complaint::new("is not a whole address").at(scheme_range);
-        return Err(complaint.help(format!("write {}:// before the host", url.scheme())));
+        let complaint = Complaint::new("has no host").at(scheme_range);
+        return Err(complaint.help(format!("write {}:// and then the host", url.scheme())));
     }
     if url
         .host_str()
@@ -366,13 +366,13 @@ mod tests {
             assert!(feed_url(good).is_ok(), "{good}");
         }
         for (bad, message) in [
-            ("example.org/rss", "is not a whole address"),
-            ("//example.org/rss", "is not a whole address"),
+            ("example.org/rss", "has no https:// or http:// in front"),
+            ("//example.org/rss", "has no https:// or http:// in front"),
             (
                 "htps://example.org",
                 "does not begin with https:// or http://",
             ),
-            ("http:/example.org", "is not a whole address"),
+            ("http:/example.org", "has no host"),
             ("https://", "is not an address: empty host"),
             ("https://exa mple.org", "has a space in it"),
             ("https://example.org\n", "has a space in it"),

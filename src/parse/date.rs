@@ -19,7 +19,7 @@ const TEXT_BYTES_MAX: usize = 128;
 /// Reads a date; `None` where the text is none, or none that can be. Without a zone it is taken as UTC.
 pub fn parse(text: &str) -> Option<Timestamp> {
     let text = text.trim();
-    if text.is_empty() || text.len() > TEXT_BYTES_MAX {
+    if text.is_empty() || text.len() > TEXT_BYTES_MAX || text.contains('=') {
         return None;
     }
     if let Some(at) = epoch(text) {
@@ -452,6 +452,7 @@ mod tests {
             "0001-01-01T00:00:00Z",
             "20205-01-01",
             "2023-02-30",
+            "start=2005-07-04",
             "2023-13-01",
             "12:00",
             "Thu, 32 Jan 2004",

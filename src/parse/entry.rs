@@ -11,15 +11,9 @@ pub struct Entry {
     pub item: Item,
     other_title: String,
     other_summary: String,
-    link: Link,
+    link: String,
     permalink: String,
     published: (Rank, Option<Timestamp>),
-}
-
-#[derive(Debug, Default)]
-struct Link {
-    url: String,
-    is_html: bool,
 }
 
 /// How well an element tells when an item was published; the better wins.
@@ -64,11 +58,11 @@ impl Entry {
         fill(&mut self.item.id, id);
     }
 
-    /// The page of the item; of several the first, but a page for people before any other form of it.
+    /// The page of the item; of several the last, but a page for people before any other form of it.
     pub fn link(&mut self, url: String, is_html: bool) {
-        let is_better = self.link.url.is_empty() || (is_html && !self.link.is_html);
+        let is_better = self.link.is_empty() || is_html;
         if is_better && !url.is_empty() {
-            self.link = Link { url, is_html };
+            self.link = url;
         }
     }
 
@@ -77,8 +71,9 @@ impl Entry {
         fill(&mut self.permalink, url);
     }
 
+    /// Of several equal ones the last.
     pub fn date(&mut self, rank: Rank, at: Option<Timestamp>) {
-        if at.is_some() && rank > self.published.0 {
+        if at.is_some() && rank >= self.published.0 {
             self.published = (rank, at);
         }
     }
@@ -110,8 +105,7 @@ impl Entry {
         self.item.lang = lang.or(self.item.lang.take());
     }
 
-    /// The item; `None` where there was nothing in it to match or to show.
-    pub fn finish(self) -> Option<Item> {
+    pub fn finish(self) -> Item {
         let mut item = self.item;
         fill(&mut item.title, self.other_title);
         if item.content.is_empty() {
@@ -120,18 +114,26 @@ impl Entry {
         if item.content == item.summary {
             item.content.clear();
         }
-        item.url = match self.link.url.is_empty() {
+        item.url = match self.link.is_empty() {
             true => self.permalink,
-            false => self.link.url,
+            false => self.link,
         };
         item.published = self.published.1;
-        let is_empty = item.title.is_empty()
-            && item.summary.is_empty()
-            && item.content.is_empty()
-            && item.url.is_empty()
-            && item.id.is_empty();
-        (!is_empty).then_some(item)
+        item
     }
+}
+
+/// Whether an item has nothing that could tell it from another.
+pub fn is_nameless(item: &Item) -> bool {
+    [
+        &item.id,
+        &item.url,
+        &item.title,
+        &item.summary,
+        &item.content,
+    ]
+    .iter()
+    .all(|field| field.is_empty())
 }
 
 fn fill(field: &mut String, text: String) {

@@ -12,7 +12,7 @@ use crate::{
 
 use super::{
     Parsed, date,
-    entry::{Entry, Rank},
+    entry::{Entry, Rank, is_nameless},
     identity::identity,
     lang,
     limits::*,
@@ -133,7 +133,10 @@ impl<'de> Visitor<'de> for Part<'_, '_> {
                 {
                     return Ok(());
                 }
-                feed.parsed.items.extend(entry.finish());
+                let item = entry.finish();
+                if !is_nameless(&item) {
+                    feed.parsed.items.push(item);
+                }
                 if feed.parsed.items.len() >= ITEMS_MAX * 2 {
                     feed.parsed.keep_newest(ITEMS_MAX);
                 }

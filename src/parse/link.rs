@@ -82,10 +82,12 @@ fn is_plain_http(link: &str) -> bool {
             )
     };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (host, port) = host.split_once(':').unwrap_or((host, "0"));
     let host_is_plain = !host.is_empty()
         && host
             .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+        && port.parse::<u16>().is_ok();
     host_is_plain && rest.bytes().all(is_plain)
 }
 
@@ -257,6 +259,8 @@ mod tests {
                 "http://example.org/?a=1&amp;b=2",
                 "http://example.org/?a=1&b=2",
             ),
+            ("http://example.org:8000", "http://example.org:8000"),
+            ("http://example.org:80000", ""),
             ("HTTP://Example.org", "http://example.org/"),
             ("javascript:alert(1)", ""),
             ("ftp://example.org/", ""),

@@ -215,7 +215,7 @@ fn dublin_core(lower: &[u8]) -> Element {
         b"creator" | b"author" => Element::Creator,
         b"subject" => Element::Category,
         b"date" | b"created" => Element::Dated,
-        b"issued" | b"available" => Element::Published,
+        b"issued" => Element::Published,
         b"modified" => Element::Updated,
         b"language" => Element::Language,
         _ => Element::Unknown,

@@ -12,9 +12,9 @@ use crate::text::html::{self, entities};
 
 use super::{
     Parsed, date,
-    entry::{Entry, Rank},
+    entry::{Entry, Rank, is_nameless},
     hints::{self, Unit},
-    lang,
+    identity, lang,
     limits::*,
     link,
     names::{Element, Scopes},
@@ -46,6 +46,7 @@ pub fn read(text: &str, url: &str) -> Reading {
         capture: None,
         buffer: String::new(),
         entry: None,
+        item_from: 0,
         is_atom: false,
         reading: Reading::default(),
     };
@@ -77,6 +78,8 @@ struct Reader<'a> {
     capture: Option<Capture<'a>>,
     buffer: String,
     entry: Option<Entry>,
+    /// Where the item begins in the document.
+    item_from: usize,
     is_atom: bool,
     reading: Reading,
 }
@@ -213,6 +216,7 @@ impl<'a> Reader<'a> {
             }
         }
         self.entry = Some(entry);
+        self.item_from = self.pieces.piece_from();
     }
 
     /// What an element's opening alone tells, and whether its text is wanted.
@@ -277,7 +281,11 @@ impl<'a> Reader<'a> {
         let Some(href) = href else { return false };
         let url = link::absolute(&href, self.bases.last());
         let is_html = kind.is_empty() || kind.contains("html");
-        match (rel.rsplit('/').next().unwrap_or(rel), &mut self.entry) {
+        // Atom's registered relations may be written as addresses.
+        let rel = rel
+            .strip_prefix("http://www.iana.org/assignments/relation/")
+            .unwrap_or(rel);
+        match (rel, &mut self.entry) {
             ("" | "alternate", Some(entry)) => entry.link(url, is_html),
             (_, Some(_)) => {}
             ("" | "alternate", None) if self.reading.parsed.site.is_empty() => {
@@ -337,9 +345,7 @@ impl<'a> Reader<'a> {
             Some("html" | "text/html") if is_inline => Form::Inline,
             Some("html" | "text/html") => Form::Html,
             Some(kind) if kind.ends_with("xml") => Form::Inline,
-            Some(kind)
-                if element == Content && kind.contains('/') && !kind.starts_with("text/") =>
-            {
+            Some(kind) if kind.contains('/') && !kind.starts_with("text/") => {
                 match xml::attribute(tag.attributes, |name| name == "src") {
                     Some(_) => Form::NoText,
                     None => Form::Base64,
@@ -472,7 +478,17 @@ impl<'a> Reader<'a> {
             entry.lang(self.langs.last().cloned().flatten());
         }
         let parsed = &mut self.reading.parsed;
-        parsed.items.extend(entry.finish());
+        let mut item = entry.finish();
+        let source = &self.text[self.item_from..self.pieces.piece_from().max(self.item_from)];
+        if is_nameless(&item) {
+            // An author or a category alone is still an item; one without any element is none.
+            let is_empty = source.trim_end().ends_with('>') && source.matches('<').count() < 2;
+            if is_empty || source.is_empty() {
+                return;
+            }
+            item.id = identity::hashed(source);
+        }
+        parsed.items.push(item);
         if parsed.items.len() >= ITEMS_MAX * 2 {
             parsed.keep_newest(ITEMS_MAX);
         }
@@ -495,7 +511,11 @@ impl<'a> Reader<'a> {
         let base = self.bases.last().or_else(|| self.bases.first());
         let rich = |bytes_max: usize| match capture.form {
             Form::NoText => String::new(),
-            Form::Base64 => html::to_text_within(&from_base64(written), bytes_max),
+            Form::Base64 => match from_base64(written) {
+                Some(text) => html::to_text_within(&text, bytes_max),
+                None if capture.element == Content => String::new(),
+                None => html::to_text_within(written, bytes_max),
+            },
             Form::Inline => html::to_text_within(raw, bytes_max),
             Form::Plain if !capture.has_markup => html::plain_within(written, bytes_max),
             Form::Plain | Form::Html => html::to_text_within(written, bytes_max),
@@ -629,15 +649,12 @@ fn unescape(text: &str, entities: &[(&str, &str)], out: &mut String) {
     out.push_str(rest);
 }
 
-/// The text in base64, empty where it is none.
-fn from_base64(text: &str) -> String {
+/// The text in base64; `None` where it is no text, or no base64.
+fn from_base64(text: &str) -> Option<String> {
     use base64::Engine;
     let packed: String = text.split_ascii_whitespace().collect();
     let bytes = base64::engine::general_purpose::STANDARD.decode(packed);
-    bytes
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .unwrap_or_default()
+    String::from_utf8(bytes.ok()?).ok()
 }
 
 /// The name in `name@example.org (Name)` and `Name <name@example.org>`; the address alone where there is no name.

@@ -19,7 +19,7 @@ use crate::{model::Item, text::html};
 
 use super::{
     date,
-    entry::{Entry, Rank},
+    entry::{Entry, Rank, is_nameless},
     lang,
     limits::*,
     link,
@@ -55,7 +55,8 @@ pub fn items(text: &str, url: &str) -> Vec<Item> {
         .unwrap_or_default()
         .into_iter()
         .take(ITEMS_MAX)
-        .filter_map(|entry| converted(entry, url))
+        .map(|entry| converted(entry, url))
+        .filter(|item| !is_nameless(item))
         .collect()
 }
 
@@ -84,7 +85,7 @@ fn rfc3339<T: std::str::FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
 }
 
-fn converted(entry: model::Entry, url: &str) -> Option<Item> {
+fn converted(entry: model::Entry, url: &str) -> Item {
     let base = link::base(url, None);
     let mut read = Entry::default();
     let text = |text: model::Text, bytes_max| html::to_text_within(&text.content, bytes_max);

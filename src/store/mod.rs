@@ -97,7 +97,7 @@ pub struct FeedState {
 #[derive(Clone, Debug)]
 pub struct PollRecord {
     pub feed: FeedId,
-    /// When the poll began: the moment its items were first seen.
+    /// When the answer was here: the moment its items were first seen.
     pub at: Timestamp,
     pub next_poll: Timestamp,
     pub outcome: PollOutcome,

@@ -36,7 +36,9 @@ fn environment() -> Environment {
 /// Everything that was said, as `check` prints it without colours. What is true of every small file here (no feeds, no
 /// rules, no receivers) is left out.
 fn said(loaded: &Loaded) -> String {
-    let of_interest = loaded.problems.iter().filter(|problem| !problem.message.ends_with("nobody") && !problem.message.contains("are configured"));
+    let of_interest = loaded.problems.iter().filter(|problem| {
+        !problem.message.ends_with("nobody") && !problem.message.contains("are configured")
+    });
     of_interest.fold(String::new(), |mut said, problem| {
         let _ = writeln!(said, "{}", problem.show(false));
         said
@@ -49,7 +51,13 @@ fn cases(folder: &str) -> Vec<PathBuf> {
     let mut cases: Vec<PathBuf> = entries
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.is_dir() || path.extension().is_some_and(|end| end == "toml"))
-        .map(|path| if path.is_dir() { path.join("main.toml") } else { path })
+        .map(|path| {
+            if path.is_dir() {
+                path.join("main.toml")
+            } else {
+                path
+            }
+        })
         .map(|path| path.strip_prefix(data()).unwrap().to_owned())
         .collect();
     cases.sort();
@@ -76,14 +84,21 @@ fn bad_configurations_are_told_what_is_wrong_and_where() {
             wrong.push(format!("--- {}\n{said}", case.display()));
         }
     }
-    assert!(wrong.is_empty(), "other words than expected:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "other words than expected:\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]
 fn no_message_shows_a_secret() {
     for case in cases("bad") {
         let loaded = load(&case, &environment());
-        let documents = loaded.problems.iter().map(|problem| serde_json::to_string(problem).unwrap());
+        let documents = loaded
+            .problems
+            .iter()
+            .map(|problem| serde_json::to_string(problem).unwrap());
         let shown = said(&loaded) + &documents.collect::<String>() + &format!("{loaded:?}");
         assert!(!shown.contains("hunter2"), "{case:?}: {shown}");
     }

@@ -116,30 +116,18 @@ impl Reader<'_> {
             path => format!(" in `[{}]`", path.replace('*', &self.name)),
         };
         let finding = Finding::error(spot, format!("unknown key `{written}`{of}"));
+        // Said only where there is no doubt: `url` stands in many tables.
         let elsewhere = || {
-            let tables = [
-                &keys::POLL,
-                &keys::STORE,
-                &keys::FEED,
-                &keys::RECEIVER,
-                &keys::RULE,
-            ];
-            let of_table = tables
-                .into_iter()
-                .find(|table| table.keys.iter().any(|key| key.name == written));
-            let of_type = keys::RECEIVER_TYPES
-                .iter()
-                .find(|kind| kind.keys.iter().any(|key| key.name == written));
-            match (of_table, of_type) {
-                (Some(table), _) => Some(format!(
-                    "`{written}` belongs under `[{}]`",
-                    table.path.replace('*', "NAME")
-                )),
-                (None, Some(kind)) => Some(format!(
-                    "`{written}` belongs to receivers of type {}",
-                    kind.name
-                )),
-                (None, None) => None,
+            let has_it = |keys: &[Key]| keys.iter().any(|key| key.name == written);
+            let tables = [&keys::POLL, &keys::STORE, &keys::RECEIVER, &keys::RULE];
+            let of_tables = tables.into_iter().filter(|table| has_it(table.keys));
+            let of_types = keys::RECEIVER_TYPES.iter().filter(|kind| has_it(kind.keys));
+            let mut owners = of_tables
+                .map(|table| format!("under `[{}]`", table.path.replace('*', "NAME")))
+                .chain(of_types.map(|kind| format!("to receivers of type {}", kind.name)));
+            match (owners.next(), owners.next()) {
+                (Some(owner), None) => Some(format!("`{written}` belongs {owner}")),
+                _ => None,
             }
         };
         let help = match did_you_mean(written, known().map(|key| key.name)) {
@@ -171,13 +159,7 @@ impl Reader<'_> {
                     self.hide(value);
                 }
                 let help = format!("write `[{section}.{}]` and its keys below", name.text);
-                let one = shape.about.split('.').next().unwrap_or("").to_lowercase();
-                self.wrong_type(
-                    value,
-                    &format!("a table ({one})"),
-                    found(value.get_ref()),
-                    Some(help),
-                );
+                self.wrong_type(value, "a table", found(value.get_ref()), Some(help));
                 continue;
             };
             self.name.clone_from(&name.text);
@@ -236,10 +218,9 @@ impl Reader<'_> {
             None => {
                 if !self.source.is_broken {
                     let finding = Finding::error(spot, "`type` is missing");
-                    self.report(finding.help(format!(
-                        "add type = \"stdout\", or another of {}",
-                        names.join(", ")
-                    )));
+                    self.report(
+                        finding.help(format!("add type = \"…\", one of {}", names.join(", "))),
+                    );
                 }
                 None
             }
@@ -308,7 +289,11 @@ impl Reader<'_> {
         }
         Checked {
             spot,
-            entries: vec![("entries", spot, Some(Value::Entries(entries)))],
+            // Entries that were all bad have their own messages; `is empty` is for a list that is.
+            entries: match entries.is_empty() && !table.is_empty() {
+                true => Vec::new(),
+                false => vec![("entries", spot, Some(Value::Entries(entries)))],
+            },
         }
     }
 
@@ -326,7 +311,8 @@ impl Reader<'_> {
             Err((range, message)) => {
                 let spot = self.inside(written.spot, range);
                 self.report(
-                    Finding::error(spot, message).help("write `$${` for the characters themselves"),
+                    Finding::error(spot, message)
+                        .help("write `$${` where the text itself has these characters"),
                 );
                 false
             }

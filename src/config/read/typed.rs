@@ -213,10 +213,12 @@ impl Reader<'_> {
 }
 
 fn time(text: &str, min: Duration, max: Duration) -> Result<Duration, Complaint> {
-    let duration = parse_duration(text).map_err(|_| {
-        Complaint::new("is not a duration")
-            .help("write a whole number and ms, s, m, h or d, such as 90s, 5m, 2h or 14d")
-    })?;
+    let duration =
+        parse_duration(text).map_err(|message| match message.split_once(" is too long") {
+            Some((_, most)) => Complaint::new(format!("is too long{most}")),
+            None => Complaint::new("is not a duration")
+                .help("write a whole number and ms, s, m, h or d, such as 90s, 5m, 2h or 14d"),
+        })?;
     match duration {
         _ if duration < min => Err(Complaint::new(format!(
             "is too short: the least is {}",
@@ -273,7 +275,7 @@ pub(super) fn found(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a number",
+        DeValue::Float(_) => "a decimal number",
         DeValue::Boolean(_) => "true or false",
         DeValue::Datetime(_) => "a date or time",
         DeValue::Array(_) => "a list",
