@@ -169,7 +169,7 @@ fn places(matcher: &mut Matcher<'_>, node: NodeId) -> Vec<Labelled> {
 /// Places that one node may label before the rest is left out.
 const LABELS_MAX: usize = 512;
 
-fn labelled(matcher: &mut Matcher<'_>, node: NodeId) -> Vec<Labelled> {
+pub(super) fn labelled(matcher: &mut Matcher<'_>, node: NodeId) -> Vec<Labelled> {
     let program = matcher.program;
     match program.node(node) {
         Node::Any(children)

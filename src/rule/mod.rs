@@ -14,17 +14,20 @@ use globset::GlobSet;
 use crate::model::{Feed, Hit, Item, Severity};
 
 mod compile;
+mod explain;
 mod hits;
 mod lists;
 mod matcher;
 mod memo;
 mod program;
+mod proof;
 pub mod query;
 mod tokens;
 mod vocabulary;
 mod weight;
 
 use compile::Compiler;
+pub use explain::{EntryExplanation, QueryExplanation, RuleExplanation};
 use lists::Lists;
 use matcher::Matcher;
 pub use matcher::Scratch;

@@ -355,3 +355,80 @@ fn mistakes_of_lists_and_rules_are_found_together() {
             .any(|problem| problem.help.as_deref() == Some("did you mean @armed-group?"))
     );
 }
+
+/// The failing tests of a rule: message and help.
+fn check_proof(rule: RuleSource, wanted: &[(&str, &str)]) {
+    let problems = compiled(rule, armed_groups()).run_tests();
+    let found: Vec<(&str, &str)> = problems
+        .iter()
+        .map(|problem| {
+            (
+                problem.message.as_str(),
+                problem.help.as_deref().unwrap_or_default(),
+            )
+        })
+        .collect();
+    assert_eq!(found, wanted);
+}
+
+#[test]
+fn a_rule_that_fails_its_own_tests_says_how_close_it_was() {
+    let source = RuleSource {
+        none: vec![text("title:(anniversary OR film)")],
+        fire: vec![
+            text("Rebel forces advanced rapidly toward Homs"),
+            text("Rebels from the north of the country who last week took Hama capture Homs"),
+            text("Army advances on Homs in a long push"),
+            text("Rebel forces advance in new film"),
+        ],
+        ignore: vec![
+            text("Rebel Wilson captures hearts"),
+            text("Rebels seize city"),
+        ],
+        ..rule(&[r#"@armed-group NEAR/8 (advance OR capture OR seize OR "close in on")"#])
+    };
+    check_proof(
+        source,
+        &[
+            (
+                "rule `rule` does not fire on \"Rebels from the north of the country who last week took Hama capture Homs\" (read as en)",
+                "found `Rebels` by rebel, `capture` by capture; any: `capture` is 11 words from `Rebels`; NEAR/8",
+            ),
+            (
+                "rule `rule` does not fire on \"Army advances on Homs in a long push\" (read as en)",
+                "found `advances` by advance; any: nothing of @armed-group",
+            ),
+            (
+                "rule `rule` does not fire on \"Rebel forces advance in new film\" (read as en)",
+                "found `Rebel forces advance` by rebel NEAR/8 advance; none: `title:(anniversary OR film)` found `film`",
+            ),
+            (
+                "rule `rule` fires on \"Rebels seize city\", which it must ignore",
+                "found `Rebels seize` by rebel NEAR/8 seize",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn an_explanation_shows_the_whole_tree() {
+    let set = compiled(
+        rule(&["rebel ONEAR/2 (advance OR \"close in on\")"]),
+        Vec::new(),
+    );
+    let why = set.explain(&Feed::named("test"), &title("Advancing rebels close in"));
+    let json = serde_json::to_value(&why).expect("explanations are plain data");
+    assert_eq!(json[0]["matched"], false);
+    assert_eq!(
+        json[0]["failed"],
+        "any: `Advancing` is 0 words before `rebels`; ONEAR/2 wants it after"
+    );
+    let tree = &json[0]["any"][0]["tree"];
+    assert_eq!(tree["label"], "ONEAR/2");
+    assert_eq!(tree["children"][0]["hits"][0]["text"], "rebels");
+    assert_eq!(tree["children"][0]["stems"][0], "rebel");
+    assert_eq!(
+        tree["children"][1]["children"][1]["miss"],
+        "no `on` of \"close in on\""
+    );
+}
