@@ -1,6 +1,6 @@
 //! The real door against a loopback server: what leaves byte for byte, what is cut off, and which words an error has.
 
-mod server;
+pub mod server;
 mod smtp;
 
 use std::{io::Write, time::Duration};
