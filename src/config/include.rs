@@ -50,12 +50,9 @@ pub fn read_all(path: &Path, environment: &Environment) -> Files {
     match read_bytes(&found.real) {
         Ok(bytes) => files.read(found, &bytes, environment, &mut Vec::new()),
         Err(error) => {
-            files.sources.push(Source {
-                shown: found.shown,
-                text: "".into(),
-                is_broken: true,
-                secrets: Vec::new(),
-            });
+            let mut unread = Source::new(found.shown, String::new());
+            unread.is_broken = true;
+            files.sources.push(unread);
             files.tables.push(None);
             let finding = Finding::error(
                 Spot::new(0, 0..0),
@@ -81,12 +78,8 @@ impl Files {
         let number = self.sources.len();
         let decoded = decode(bytes);
         self.known.insert(canonical(&found.real), number);
-        self.sources.push(Source {
-            shown: found.shown.clone(),
-            text: decoded.text.into(),
-            is_broken: false,
-            secrets: Vec::new(),
-        });
+        self.sources
+            .push(Source::new(found.shown.clone(), decoded.text));
         self.tables.push(None);
         let directory = found.real.parent().unwrap_or(Path::new("")).to_owned();
 

@@ -244,7 +244,8 @@ mod tests {
         let text = r#"x = { secret = "hunter2", typ = "webhook" }"#;
         let at = text.find("typ").unwrap();
         let secret = text.find("\"hunter2\"").unwrap();
-        let shown = line(text, 0, &[secret..secret + 9], at..at + 3);
+        let secret = secret..secret + 9;
+        let shown = line(text, 0, std::slice::from_ref(&secret), at..at + 3);
         assert_eq!(&shown.text[shown.marked], "typ");
         assert_eq!(shown.text, r#"x = { secret = …, typ = "webhook" }"#);
 

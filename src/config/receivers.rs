@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::{
-    checked::{Checked, Written},
+    checked::{Checked, Named, Written},
     environment::Environment,
     include::Files,
     problem::Finding,
@@ -31,7 +31,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// All receivers of all files, in the order of the files.
 pub fn receivers(
-    named: &[(Written, Checked)],
+    named: &[Named<'_>],
     files: &Files,
     environment: &Environment,
     findings: &mut Vec<Finding>,
