@@ -154,3 +154,6 @@ fn read_xml(text: &str, url: &str) -> Result<Parsed, ParseError> {
     }
     Ok(parsed)
 }
+
+#[cfg(test)]
+mod tests;
