@@ -2,11 +2,36 @@
 //!
 //! Building may fail and says where; matching cannot.
 
-use std::{ops::Range, time::Duration};
+use std::{
+    cell::RefCell,
+    ops::Range,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use globset::GlobSet;
 
 use crate::model::{Feed, Hit, Item, Severity};
+
+mod compile;
+mod explain;
+mod hits;
+mod lists;
+mod matcher;
+mod memo;
+mod program;
+mod proof;
+pub mod query;
+mod tokens;
+mod vocabulary;
+mod weight;
+
+use compile::Compiler;
+pub use explain::{EntryExplanation, QueryExplanation, RuleExplanation};
+use lists::Lists;
+use matcher::Matcher;
+pub use matcher::Scratch;
+use program::Program;
 
 /// One string of a rule or list as the analyst wrote it. `Place` is opaque here: the configuration gives each string
 /// a number and turns (number, byte range inside the string) back into file, line and column.
@@ -106,18 +131,43 @@ pub struct RuleProblem {
     pub help: Option<String>,
 }
 
+impl RuleProblem {
+    fn from_query(place: Place, error: query::QueryError) -> RuleProblem {
+        RuleProblem {
+            place,
+            range: Some(error.range),
+            is_warning: false,
+            message: error.message,
+            help: error.help,
+        }
+    }
+}
+
 /// One rule that matched an item, with the words that made it match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleHits {
     /// Index into the compiled rules.
     pub rule: usize,
+    /// In the order of the item's fields and words; at most [`HITS_MAX`].
     pub hits: Vec<Hit>,
 }
+
+/// Hits told of one rule and item.
+pub const HITS_MAX: usize = 64;
 
 /// All rules compiled together: immutable, shared between threads, swapped whole on reload.
 #[derive(Debug, Default)]
 pub struct RuleSet {
+    /// Tells the sets of one process apart; 0 is the empty set's.
+    id: u64,
     rules: Vec<RuleSource>,
+    program: Program,
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
 }
 
 impl RuleSet {
@@ -129,8 +179,20 @@ impl RuleSet {
         rules: Vec<RuleSource>,
         lists: Vec<ListSource>,
     ) -> Result<(RuleSet, Vec<RuleProblem>), Vec<RuleProblem>> {
-        let _ = lists;
-        Ok((RuleSet { rules }, Vec::new()))
+        let mut problems = Vec::new();
+        let lists = Lists::read(lists, &mut problems);
+        let has_circle = problems.iter().any(|problem| !problem.is_warning);
+        let mut program = Program::default();
+        let (compiled, found) = Compiler::default().compile(&rules, &lists);
+        problems.extend(found);
+        if !has_circle {
+            program = compiled;
+        }
+        if problems.iter().any(|problem| !problem.is_warning) {
+            return Err(problems);
+        }
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Ok((RuleSet { id, rules, program }, problems))
     }
 
     /// The rules in the order they were given; `RuleHits::rule` indexes them.
@@ -138,14 +200,45 @@ impl RuleSet {
         &self.rules
     }
 
-    /// Every rule's own `fire` and `ignore` headlines, as problems where they fail.
-    pub fn run_tests(&self) -> Vec<RuleProblem> {
-        Vec::new()
-    }
-
     /// Every rule that matches the item, in rule order, with its hits.
     pub fn hits(&self, feed: &Feed, item: &Item) -> Vec<RuleHits> {
-        let _ = (feed, item);
-        Vec::new()
+        SCRATCH.with_borrow_mut(|scratch| self.hits_with(feed, item, scratch))
+    }
+
+    /// As [`RuleSet::hits`], with the caller's own working memory.
+    pub fn hits_with(&self, feed: &Feed, item: &Item, scratch: &mut Scratch) -> Vec<RuleHits> {
+        let mut matcher = Matcher::read(self.id, &self.program, feed, item, scratch);
+        let matched = matcher.matching(&self.rules).to_vec();
+        matched
+            .into_iter()
+            .map(|rule| RuleHits {
+                rule,
+                hits: hits::of_rule(&mut matcher, rule),
+            })
+            .collect()
+    }
+
+    /// Which rules match the item, in rule order, and nothing else: allocates nothing once the scratch is warm.
+    pub fn matching<'a>(&self, feed: &Feed, item: &Item, scratch: &'a mut Scratch) -> &'a [usize] {
+        Matcher::read(self.id, &self.program, feed, item, scratch).matching(&self.rules);
+        scratch.matched()
     }
 }
+
+/// The known name that a misspelt one was probably meant to be.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let lowered = name.to_lowercase();
+    known
+        .map(|known| {
+            (
+                strsim::damerau_levenshtein(&lowered, &known.to_lowercase()),
+                known,
+            )
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, known)| *distance <= 1 + known.chars().count() / 4)
+        .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests;

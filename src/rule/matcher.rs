@@ -1,0 +1,592 @@
+//! Matching one item: which rules are awake, and which of them hold.
+//!
+//! A rule wakes when one of its triggers occurs. Waking and evaluating touch only numbers; text is looked at again for
+//! regular expressions alone. Nothing is allocated once the scratch is warm.
+
+use std::ops::Range;
+
+use super::{
+    RuleSource,
+    program::{LIST_TARGET, Node, NodeId, Program, Signal, View},
+    query::NearKind,
+    tokens::{LEAD_WORDS, Page, Part, Span, Word},
+};
+use crate::model::{Feed, Item};
+
+/// Working memory for matching, one for each thread, reused from item to item. It fits any rule set and remembers the words
+/// of the last one it served.
+#[derive(Debug)]
+pub struct Scratch {
+    /// Which rule set the memory is laid out for.
+    set: u64,
+    pub(super) page: Page,
+    /// Rules awake for the present item, each once.
+    awake: Vec<u32>,
+    woken: Vec<u32>,
+    /// Whether a list holds, by epoch.
+    list_memo: Vec<(u32, bool)>,
+    signals: Vec<Signal>,
+    spare: Vec<Vec<Span>>,
+    matched: Vec<usize>,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Scratch::new()
+    }
+}
+
+impl Scratch {
+    pub fn new() -> Scratch {
+        Scratch {
+            set: 0,
+            page: Page::new(),
+            awake: Vec::new(),
+            woken: Vec::new(),
+            list_memo: Vec::new(),
+            signals: Vec::new(),
+            spare: Vec::new(),
+            matched: Vec::new(),
+        }
+    }
+
+    pub(super) fn matched(&self) -> &[usize] {
+        &self.matched
+    }
+
+    fn fit(&mut self, set: u64, program: &Program) {
+        if self.set == set {
+            return;
+        }
+        self.set = set;
+        self.page.reset(program.signals_and_lists());
+        self.woken.clear();
+        self.woken.resize(program.rules.len(), 0);
+        self.list_memo.clear();
+        self.list_memo.resize(program.memos as usize, (0, false));
+    }
+}
+
+/// One text of a view.
+pub(super) struct Passage<'a, 'b> {
+    pub part: Part,
+    pub text: &'a str,
+    pub words: &'b [Word],
+    /// The number of the first of its words in the item.
+    pub base: u32,
+}
+
+/// The present item under the rules.
+pub(super) struct Matcher<'a> {
+    pub program: &'a Program,
+    pub feed: &'a Feed,
+    pub item: &'a Item,
+    pub scratch: &'a mut Scratch,
+}
+
+impl<'a> Matcher<'a> {
+    /// Reads the item; afterwards any node can be asked.
+    pub fn read(
+        set: u64,
+        program: &'a Program,
+        feed: &'a Feed,
+        item: &'a Item,
+        scratch: &'a mut Scratch,
+    ) -> Matcher<'a> {
+        scratch.fit(set, program);
+        scratch.page.read(program, feed, item);
+        if scratch.page.epoch() == 1 {
+            // A new count of epochs: what older ones left behind would be taken for this item's.
+            scratch.woken.fill(0);
+            scratch.list_memo.fill((0, false));
+        }
+        let mut matcher = Matcher {
+            program,
+            feed,
+            item,
+            scratch,
+        };
+        matcher.gate();
+        matcher
+    }
+
+    /// The rules that match, in rule order.
+    pub fn matching(&mut self, rules: &[RuleSource]) -> &[usize] {
+        self.wake();
+        let mut matched = std::mem::take(&mut self.scratch.matched);
+        matched.clear();
+        let awake = std::mem::take(&mut self.scratch.awake);
+        for index in &awake {
+            let index = *index as usize;
+            if rules.get(index).is_some_and(|rule| self.rule(index, rule)) {
+                matched.push(index);
+            }
+        }
+        self.scratch.awake = awake;
+        matched.sort_unstable();
+        self.scratch.matched = matched;
+        &self.scratch.matched
+    }
+
+    /// Signals the regular expressions that may match.
+    fn gate(&mut self) {
+        let program = self.program;
+        let gate = &program.gate;
+        for regex in &gate.ungated {
+            self.scratch
+                .page
+                .signal_without_place(program.regex_signal(*regex));
+        }
+        let Some(literals) = &gate.literals else {
+            return;
+        };
+        let texts = [
+            (true, self.item.title.as_str()),
+            (program.reads_text(), self.item.summary.as_str()),
+            (program.reads_text(), self.item.content.as_str()),
+            (program.reads(View::Url), self.item.url.as_str()),
+            (program.reads(View::Author), self.item.author.as_str()),
+            (program.reads(View::Source), self.item.source.as_str()),
+            (program.reads(View::Publisher), self.feed.publisher.as_str()),
+        ];
+        let fields = texts
+            .into_iter()
+            .filter_map(|(is_read, text)| is_read.then_some(text));
+        let is_read = program.reads(View::Category);
+        let categories = self
+            .item
+            .categories
+            .iter()
+            .filter(|_| is_read)
+            .map(String::as_str);
+        for text in fields.chain(categories) {
+            for found in literals.find_overlapping_iter(text) {
+                if let Some(regex) = gate.owners.get(found.pattern().as_usize()) {
+                    self.scratch
+                        .page
+                        .signal_without_place(program.regex_signal(*regex));
+                }
+            }
+        }
+    }
+
+    fn wake(&mut self) {
+        let scratch = &mut *self.scratch;
+        let epoch = scratch.page.epoch();
+        scratch.awake.clear();
+        scratch.signals.clear();
+        scratch.signals.extend_from_slice(&scratch.page.signals);
+        let mut next = 0;
+        // Lists add their signals behind the ones that occurred.
+        while let Some(signal) = scratch.signals.get(next) {
+            next += 1;
+            for target in self.program.triggers.of(*signal) {
+                if target & LIST_TARGET == 0 {
+                    if let Some(woken) = scratch.woken.get_mut(*target as usize)
+                        && *woken != epoch
+                    {
+                        *woken = epoch;
+                        scratch.awake.push(*target);
+                    }
+                } else if !scratch.page.has(target & !LIST_TARGET) {
+                    scratch.page.signal_without_place(target & !LIST_TARGET);
+                    scratch.signals.push(target & !LIST_TARGET);
+                }
+            }
+        }
+    }
+
+    /// Whether a rule matches: its language, its entries, its feeds.
+    pub fn rule(&mut self, index: usize, rule: &RuleSource) -> bool {
+        let Some(entries) = self.program.rules.get(index).copied() else {
+            return false;
+        };
+        let program = self.program;
+        self.takes_lang(rule)
+            && (entries.any.len == 0
+                || program
+                    .children(entries.any)
+                    .iter()
+                    .any(|node| self.holds(*node)))
+            && program
+                .children(entries.all)
+                .iter()
+                .all(|node| self.holds(*node))
+            && !program
+                .children(entries.none)
+                .iter()
+                .any(|node| self.holds(*node))
+            && rule.feeds.takes(self.feed)
+    }
+
+    pub fn takes_lang(&self, rule: &RuleSource) -> bool {
+        rule.langs.is_empty()
+            || rule
+                .langs
+                .iter()
+                .any(|lang| self.scratch.page.reading.is(lang))
+    }
+
+    /// Whether a node holds for the item.
+    pub fn holds(&mut self, node: NodeId) -> bool {
+        let program = self.program;
+        match program.node(node) {
+            Node::Atom { atom, view } => {
+                let bounds = self.bounds(view);
+                self.scratch
+                    .page
+                    .spans(atom)
+                    .any(|span| is_inside(span, bounds))
+            }
+            Node::Phrase { phrase, view } => {
+                let mut is_found = false;
+                self.phrase(phrase, view, &mut |_| {
+                    is_found = true;
+                    false
+                });
+                is_found
+            }
+            Node::Regex { regex, view } => {
+                let Some(def) = program.regexes.get(regex as usize) else {
+                    return false;
+                };
+                let mut is_found = false;
+                if self.scratch.page.has(program.regex_signal(regex)) {
+                    self.each_text(view, &mut |passage| {
+                        is_found = def.regex.is_match(passage.text);
+                        !is_found
+                    });
+                }
+                is_found
+            }
+            Node::Lang { lang } => self.scratch.page.has(program.lang_signal(lang)),
+            Node::All(children) => program
+                .children(children)
+                .iter()
+                .all(|child| self.holds(*child)),
+            Node::Any(children) => program
+                .children(children)
+                .iter()
+                .any(|child| self.holds(*child)),
+            Node::List { entries, memo, .. } => {
+                let epoch = self.scratch.page.epoch();
+                if let Some((known, holds)) = self.scratch.list_memo.get(memo as usize)
+                    && *known == epoch
+                {
+                    return *holds;
+                }
+                let holds = program
+                    .children(entries)
+                    .iter()
+                    .any(|child| self.holds(*child));
+                if let Some(slot) = self.scratch.list_memo.get_mut(memo as usize) {
+                    *slot = (epoch, holds);
+                }
+                holds
+            }
+            Node::Not(inner) => !self.holds(inner),
+            Node::Near { .. } => {
+                let mut spans = self.scratch.spare.pop().unwrap_or_default();
+                self.spans(node, &mut spans);
+                let holds = !spans.is_empty();
+                self.give_back(spans);
+                holds
+            }
+        }
+    }
+
+    fn give_back(&mut self, mut spans: Vec<Span>) {
+        spans.clear();
+        self.scratch.spare.push(spans);
+    }
+
+    fn bounds(&self, view: View) -> (u32, u32) {
+        self.scratch.page.bounds[view as usize]
+    }
+
+    /// Adds every place where the node stands, sorted, each once.
+    pub fn spans(&mut self, node: NodeId, found: &mut Vec<Span>) {
+        self.add_spans(node, found);
+        found.sort_unstable();
+        found.dedup();
+    }
+
+    fn add_spans(&mut self, node: NodeId, found: &mut Vec<Span>) {
+        let program = self.program;
+        match program.node(node) {
+            Node::Atom { atom, view } => {
+                let bounds = self.bounds(view);
+                found.extend(
+                    self.scratch
+                        .page
+                        .spans(atom)
+                        .filter(|span| is_inside(*span, bounds)),
+                );
+            }
+            Node::Phrase { phrase, view } => self.phrase(phrase, view, &mut |span| {
+                found.push(span);
+                true
+            }),
+            Node::Regex { regex, view } => self.regex_spans(regex, view, found),
+            Node::Any(children)
+            | Node::List {
+                entries: children, ..
+            } => {
+                for child in program.children(children) {
+                    self.add_spans(*child, found);
+                }
+            }
+            Node::Near {
+                left,
+                right,
+                kind,
+                distance,
+            } => self.near(left, right, kind, distance, found),
+            // The compiler lets nothing else stand where a place is wanted.
+            Node::All(_) | Node::Not(_) | Node::Lang { .. } => {}
+        }
+    }
+
+    fn near(
+        &mut self,
+        left: NodeId,
+        right: NodeId,
+        kind: NearKind,
+        distance: u8,
+        found: &mut Vec<Span>,
+    ) {
+        let mut lefts = self.scratch.spare.pop().unwrap_or_default();
+        self.spans(left, &mut lefts);
+        if !lefts.is_empty() {
+            let mut rights = self.scratch.spare.pop().unwrap_or_default();
+            self.spans(right, &mut rights);
+            let near = Near::new(&self.scratch.page, &rights, kind, distance);
+            for span in &lefts {
+                near.join(*span, found);
+            }
+            self.give_back(rights);
+        }
+        self.give_back(lefts);
+    }
+
+    /// Calls with each place of a phrase until it answers no.
+    fn phrase(&self, phrase: u32, view: View, found: &mut dyn FnMut(Span) -> bool) {
+        let program = self.program;
+        let page = &self.scratch.page;
+        let Some(phrase) = program.phrases.get(phrase as usize) else {
+            return;
+        };
+        let bounds = self.bounds(view);
+        let atoms = phrase.atoms.of(&program.phrase_atoms);
+        if let Some((first, rest)) = atoms.split_first()
+            && rest.iter().all(|atom| page.has(*atom))
+        {
+            for span in page.spans(*first) {
+                if let Some(end) = follow(page, span.start, span.end, rest) {
+                    let span = Span {
+                        start: span.start,
+                        end,
+                    };
+                    if is_inside(span, bounds) && !found(span) {
+                        return;
+                    }
+                }
+            }
+        }
+        if let Some(closed) = phrase.closed {
+            for span in page.spans(closed) {
+                if is_inside(span, bounds) && !found(span) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Calls with each text of a view that is not empty, until it answers no.
+    pub fn each_text(&self, view: View, found: &mut dyn FnMut(Passage<'a, '_>) -> bool) {
+        let page = &self.scratch.page;
+        let mut visit = |part: Part| {
+            let passage = self.passage(part, view);
+            passage.text.is_empty() || found(passage)
+        };
+        let parts: &[Part] = match view {
+            View::Title => &[Part::TITLE],
+            View::Lead => &[Part::TITLE, page.lead],
+            View::All => &[Part::TITLE, Part::SUMMARY, Part::CONTENT],
+            View::Text => &[Part::SUMMARY, Part::CONTENT],
+            View::Url => &[Part::URL],
+            View::Author => &[Part::AUTHOR],
+            View::Source => &[Part::SOURCE],
+            View::Publisher => &[Part::PUBLISHER],
+            View::Category => {
+                let _ = (0..self.item.categories.len())
+                    .map(Part::of_category)
+                    .all(visit);
+                return;
+            }
+        };
+        let _ = parts.iter().all(|part| visit(*part));
+    }
+
+    fn passage(&self, part: Part, view: View) -> Passage<'a, '_> {
+        let page = &self.scratch.page;
+        let (start, end) = self.bounds(view);
+        let words = page.slice((start, end));
+        let first = words.partition_point(|word| word.part < part);
+        let past = words.partition_point(|word| word.part <= part);
+        let words = words.get(first..past).unwrap_or_default();
+        let text = part.text(self.feed, self.item);
+        let is_cut = view == View::Lead && part != Part::TITLE && words.len() >= LEAD_WORDS;
+        let text = match words.last() {
+            Some(last) if is_cut => text.get(..last.end as usize).unwrap_or(text),
+            _ => text,
+        };
+        Passage {
+            part,
+            text,
+            words,
+            base: start + first as u32,
+        }
+    }
+
+    /// Places of a regular expression, as the words it touches.
+    fn regex_spans(&self, regex: u32, view: View, found: &mut Vec<Span>) {
+        self.regex_places(regex, view, &mut |passage, place| {
+            let start = passage
+                .words
+                .partition_point(|word| word.end as usize <= place.start);
+            let end = passage
+                .words
+                .partition_point(|word| (word.start as usize) < place.end);
+            if start < end {
+                found.push(Span {
+                    start: passage.base + start as u32,
+                    end: passage.base + end as u32,
+                });
+            }
+        });
+    }
+
+    /// Places of a regular expression in the texts of a view, as bytes.
+    pub fn regex_places(
+        &self,
+        regex: u32,
+        view: View,
+        found: &mut dyn FnMut(&Passage<'a, '_>, Range<usize>),
+    ) {
+        let Some(def) = self.program.regexes.get(regex as usize) else {
+            return;
+        };
+        if !self.scratch.page.has(self.program.regex_signal(regex)) {
+            return;
+        }
+        self.each_text(view, &mut |passage| {
+            for place in def.regex.find_iter(passage.text) {
+                found(&passage, place.range());
+            }
+            true
+        });
+    }
+}
+
+#[inline]
+pub(super) fn is_inside(span: Span, bounds: (u32, u32)) -> bool {
+    bounds.0 <= span.start && span.end <= bounds.1
+}
+
+/// The end of the phrase whose first word ends at `end`, if the rest follows. Never over the end of a field.
+fn follow(page: &Page, start: u32, end: u32, rest: &[Signal]) -> Option<u32> {
+    let Some((atom, rest)) = rest.split_first() else {
+        return Some(end);
+    };
+    if page.part_at(start) != page.part_at(end) {
+        return None;
+    }
+    page.ends(*atom, end)
+        .into_iter()
+        .flatten()
+        .find_map(|next| follow(page, start, next, rest))
+}
+
+/// Joins places by distance.
+pub(super) struct Near<'a> {
+    page: &'a Page,
+    rights: &'a [Span],
+    longest: u32,
+    kind: NearKind,
+    distance: u32,
+}
+
+impl<'a> Near<'a> {
+    /// `rights` are sorted.
+    pub fn new(page: &'a Page, rights: &'a [Span], kind: NearKind, distance: u8) -> Near<'a> {
+        let longest = rights
+            .iter()
+            .map(|span| span.end - span.start)
+            .max()
+            .unwrap_or(0);
+        Near {
+            page,
+            rights,
+            longest,
+            kind,
+            distance: u32::from(distance),
+        }
+    }
+
+    /// Adds what `left` makes with the places near it: the stretch from one to the other, or for NOT NEAR itself.
+    pub fn join(&self, left: Span, found: &mut Vec<Span>) {
+        match self.kind {
+            NearKind::NotNear => {
+                let is_near = self.candidates(left).any(|right| {
+                    right != left
+                        && gap(left, right).unwrap_or(0) <= self.distance
+                        && self.is_one_part(left, right)
+                });
+                if !is_near {
+                    found.push(left);
+                }
+            }
+            NearKind::Near | NearKind::Ordered => {
+                let is_ordered = self.kind == NearKind::Ordered;
+                found.extend(
+                    self.candidates(left)
+                        .filter(|right| gap(left, *right).is_some_and(|gap| gap <= self.distance))
+                        .filter(|right| !is_ordered || left.end <= right.start)
+                        .filter(|right| self.is_one_part(left, *right))
+                        .map(|right| Span {
+                            start: left.start.min(right.start),
+                            end: left.end.max(right.end),
+                        }),
+                );
+            }
+        }
+    }
+
+    /// The right places that may be within the distance.
+    fn candidates(&self, left: Span) -> impl Iterator<Item = Span> {
+        let from = left.start.saturating_sub(self.distance + self.longest);
+        let to = left.end + self.distance;
+        let start = self.rights.partition_point(|right| right.start < from);
+        self.rights
+            .iter()
+            .skip(start)
+            .copied()
+            .take_while(move |right| right.start <= to)
+    }
+
+    fn is_one_part(&self, left: Span, right: Span) -> bool {
+        self.page.part_at(left.start) == self.page.part_at(right.start)
+    }
+}
+
+/// Words between two places; `None` where they overlap.
+pub(super) fn gap(left: Span, right: Span) -> Option<u32> {
+    if left.end <= right.start {
+        Some(right.start - left.end)
+    } else if right.end <= left.start {
+        Some(left.start - right.end)
+    } else {
+        None
+    }
+}

@@ -1,0 +1,332 @@
+//! What the rules want to know about a stretch of text, remembered: most words of a day's news were seen before.
+//!
+//! A bounded table from (how it is read, the raw bytes) to the words in it and their atoms. Folding, segmenting and
+//! stemming happen on a miss alone. Keys are compared in full: a hash alone would let a crafted word hide another.
+
+use super::{
+    program::Slice,
+    vocabulary::{Atom, Meaning, Vocabulary, head_bit},
+};
+use crate::text::{
+    language::{Lang, Reading},
+    words,
+};
+
+/// Stretches remembered before the memo starts anew.
+const RUNS_MAX: usize = 1 << 16;
+/// Table slots: a power of two, twice the entries.
+const SLOTS: usize = RUNS_MAX * 2;
+/// Slots tried before a stretch displaces another.
+const PROBES_MAX: usize = 12;
+/// Longer stretches (unspaced scripts, garbage) are divided again each time; their words are remembered.
+const RUN_BYTES_MAX: usize = 64;
+/// Bytes of atoms, words and long keys before the memo starts anew.
+const ATOMS_MAX: usize = 1 << 21;
+
+/// A word of a remembered stretch.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Token {
+    /// Bytes from the start of the stretch.
+    pub start: u32,
+    pub end: u32,
+    pub atoms: Slice,
+    /// See [`Meaning::heads`].
+    pub heads: u64,
+    /// The bit of the word's own first letter, for a word before it that has heads.
+    pub first: u64,
+}
+
+/// 32 bytes, so that a lookup touches one cache line.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    key: (u64, u64),
+    /// Of the key's bytes; 0 in an empty slot.
+    len: u16,
+    reading: u16,
+    tokens: Slice,
+}
+
+#[derive(Debug)]
+pub(super) struct Memo {
+    slots: Vec<Slot>,
+    used: usize,
+    tokens: Vec<Token>,
+    atoms: Vec<Atom>,
+    /// Keys that do not fit into a slot.
+    long_keys: Vec<u8>,
+    meaning: Meaning,
+}
+
+/// How a stretch is read, in 15 bits; the 16th marks a compound.
+fn reading_key(reading: &Reading, is_compound: bool) -> u16 {
+    let second = reading.second.map_or(0x7f, |lang| lang as u16);
+    (reading.first as u16) << 8 | second | u16::from(is_compound) << 15
+}
+
+const _: () = assert!(Lang::ALL.len() < 0x7f);
+
+/// Up to 16 bytes as two numbers that, with the length, tell any two of them apart.
+#[inline]
+fn short_key(bytes: &[u8]) -> Option<(u64, u64)> {
+    let len = bytes.len();
+    match len {
+        8..=16 => {
+            let head = bytes.first_chunk::<8>()?;
+            let tail = bytes.last_chunk::<8>()?;
+            Some((u64::from_le_bytes(*head), u64::from_le_bytes(*tail)))
+        }
+        4..=7 => {
+            let head = u32::from_le_bytes(*bytes.first_chunk::<4>()?);
+            let tail = u32::from_le_bytes(*bytes.last_chunk::<4>()?);
+            Some((u64::from(head) | u64::from(tail) << 32, 0))
+        }
+        1..=3 => {
+            let (first, middle, last) = (bytes.first()?, bytes.get(len / 2)?, bytes.last()?);
+            Some((
+                u64::from(*first) | u64::from(*middle) << 8 | u64::from(*last) << 16,
+                0,
+            ))
+        }
+        _ => None,
+    }
+}
+
+#[inline]
+fn mix(key: (u64, u64), len: u16, reading: u16) -> usize {
+    let salt = u64::from(len) << 16 | u64::from(reading);
+    let product = u128::from(key.0 ^ 0x9E37_79B9_7F4A_7C15)
+        * u128::from(key.1 ^ salt.wrapping_mul(0xD6E8_FEB8_6659_FD93) ^ 0xA076_1D64_78BD_642F);
+    (product >> 64) as usize ^ product as usize
+}
+
+impl Memo {
+    pub fn new() -> Memo {
+        Memo {
+            slots: Vec::new(),
+            used: 0,
+            tokens: Vec::new(),
+            atoms: Vec::new(),
+            long_keys: Vec::new(),
+            meaning: Meaning::default(),
+        }
+    }
+
+    /// Forgets everything, where it is full. Call between items: tokens of the present one must stay.
+    pub fn make_room(&mut self) {
+        if self.slots.is_empty() {
+            self.slots.resize(SLOTS, Slot::default());
+        }
+        if self.used > RUNS_MAX || self.atoms.len() > ATOMS_MAX || self.tokens.len() > RUNS_MAX * 4
+        {
+            self.forget();
+        }
+    }
+
+    pub fn forget(&mut self) {
+        self.slots.fill(Slot::default());
+        self.used = 0;
+        self.tokens.clear();
+        self.atoms.clear();
+        self.long_keys.clear();
+    }
+
+    #[inline]
+    pub fn token(&self, token: u32) -> &Token {
+        // Token numbers come from this memo's `run` and `compound`.
+        &self.tokens[token as usize]
+    }
+
+    #[inline]
+    pub fn atoms(&self, token: u32) -> &[Atom] {
+        self.token(token).atoms.of(&self.atoms)
+    }
+
+    #[inline]
+    pub fn atom(&self, index: u32) -> Option<Atom> {
+        self.atoms.get(index as usize).copied()
+    }
+
+    /// The words in a stretch, as a range of token numbers.
+    #[inline]
+    pub fn run(&mut self, run: &str, reading: &Reading, vocabulary: &Vocabulary) -> Slice {
+        self.lookup(run, reading, false, vocabulary)
+    }
+
+    /// Two words written as one; `joined` has a zero byte between them.
+    pub fn compound(&mut self, joined: &str, reading: &Reading, vocabulary: &Vocabulary) -> Slice {
+        self.lookup(joined, reading, true, vocabulary)
+    }
+
+    #[inline]
+    fn lookup(
+        &mut self,
+        run: &str,
+        reading: &Reading,
+        is_compound: bool,
+        vocabulary: &Vocabulary,
+    ) -> Slice {
+        if run.len() > RUN_BYTES_MAX {
+            return self.learn_long(run, reading, is_compound, vocabulary);
+        }
+        let reading_key = reading_key(reading, is_compound);
+        let len = run.len() as u16;
+        let short = short_key(run.as_bytes());
+        let key = short.unwrap_or_else(|| (xxhash_rust::xxh3::xxh3_64(run.as_bytes()), 0));
+        let home = mix(key, len, reading_key);
+        let mut target = home & (SLOTS - 1);
+        for probe in 0..PROBES_MAX {
+            let at = (home + probe) & (SLOTS - 1);
+            let Some(slot) = self.slots.get(at) else {
+                break;
+            };
+            if slot.len == 0 {
+                target = at;
+                break;
+            }
+            if slot.len == len && slot.reading == reading_key && slot.key.0 == key.0 {
+                let is_same = match short {
+                    Some(short) => slot.key.1 == short.1,
+                    None => self.long_key(slot) == run.as_bytes(),
+                };
+                if is_same {
+                    return slot.tokens;
+                }
+            }
+        }
+        self.learn(run, reading, is_compound, vocabulary, key, target)
+    }
+
+    fn long_key(&self, slot: &Slot) -> &[u8] {
+        let start = slot.key.1 as usize;
+        self.long_keys
+            .get(start..start + usize::from(slot.len))
+            .unwrap_or_default()
+    }
+
+    #[cold]
+    fn learn(
+        &mut self,
+        run: &str,
+        reading: &Reading,
+        is_compound: bool,
+        vocabulary: &Vocabulary,
+        key: (u64, u64),
+        target: usize,
+    ) -> Slice {
+        let tokens = match is_compound {
+            true => self.add_compound(run, reading, vocabulary),
+            false => self.add_words(run, reading, vocabulary),
+        };
+        let mut key = key;
+        if short_key(run.as_bytes()).is_none() {
+            key.1 = self.long_keys.len() as u64;
+            self.long_keys.extend(run.as_bytes());
+        }
+        if let Some(slot) = self.slots.get_mut(target) {
+            self.used += usize::from(slot.len == 0);
+            *slot = Slot {
+                key,
+                len: run.len() as u16,
+                reading: reading_key(reading, is_compound),
+                tokens,
+            };
+        }
+        tokens
+    }
+
+    /// A stretch too long to remember. Its tokens are copied, so that words of unspaced scripts are learnt once.
+    #[cold]
+    fn learn_long(
+        &mut self,
+        run: &str,
+        reading: &Reading,
+        is_compound: bool,
+        vocabulary: &Vocabulary,
+    ) -> Slice {
+        if is_compound {
+            return Slice::default();
+        }
+        let mut ranges = Vec::new();
+        words::split_run(run, |range| ranges.push(range));
+        let mut found = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            let word = run.get(range.clone()).unwrap_or_default();
+            // A single word beyond all bounds is garbage (data in a text): it has no atoms.
+            let known = match word.len() <= RUN_BYTES_MAX {
+                true => self.word(word, reading, vocabulary),
+                false => Token::default(),
+            };
+            found.push(Token {
+                start: range.start as u32,
+                end: range.end as u32,
+                ..known
+            });
+        }
+        let start = self.tokens.len() as u32;
+        let len = found.len() as u32;
+        self.tokens.extend(found);
+        Slice { start, len }
+    }
+
+    /// One word by itself, through the memo.
+    fn word(&mut self, word: &str, reading: &Reading, vocabulary: &Vocabulary) -> Token {
+        let tokens = self.lookup(word, reading, false, vocabulary);
+        match tokens.of(&self.tokens) {
+            [token] => *token,
+            // Divided differently out of its context: ask directly.
+            _ => self.understand(word, reading, vocabulary),
+        }
+    }
+
+    fn understand(&mut self, word: &str, reading: &Reading, vocabulary: &Vocabulary) -> Token {
+        vocabulary.meaning(word, reading, &mut self.meaning);
+        let start = self.atoms.len() as u32;
+        self.atoms.extend(&self.meaning.atoms);
+        Token {
+            start: 0,
+            end: word.len() as u32,
+            atoms: Slice {
+                start,
+                len: self.meaning.atoms.len() as u32,
+            },
+            heads: self.meaning.heads,
+            first: self.meaning.first.map_or(0, head_bit),
+        }
+    }
+
+    fn add_words(&mut self, run: &str, reading: &Reading, vocabulary: &Vocabulary) -> Slice {
+        let mut ranges = Vec::new();
+        words::split_run(run, |range| ranges.push(range));
+        let start = self.tokens.len() as u32;
+        let len = ranges.len() as u32;
+        for range in ranges {
+            let token = self.understand(
+                run.get(range.clone()).unwrap_or_default(),
+                reading,
+                vocabulary,
+            );
+            self.tokens.push(Token {
+                start: range.start as u32,
+                end: range.end as u32,
+                ..token
+            });
+        }
+        Slice { start, len }
+    }
+
+    fn add_compound(&mut self, joined: &str, reading: &Reading, vocabulary: &Vocabulary) -> Slice {
+        let (first, second) = joined.split_once('\0').unwrap_or((joined, ""));
+        vocabulary.compound(first, second, reading, &mut self.meaning.atoms);
+        let atoms = Slice {
+            start: self.atoms.len() as u32,
+            len: self.meaning.atoms.len() as u32,
+        };
+        self.atoms.extend(&self.meaning.atoms);
+        let start = self.tokens.len() as u32;
+        self.tokens.push(Token {
+            atoms,
+            ..Token::default()
+        });
+        Slice { start, len: 1 }
+    }
+}

@@ -1,0 +1,358 @@
+//! The built binary as a person and a script meet it: exit codes, what goes where, the manners of a pipe.
+
+use std::{
+    io::Read,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use tempfile::TempDir;
+
+/// A folder with a configuration of two rules.
+struct Desk {
+    folder: TempDir,
+}
+
+const RULES: &str = r#"
+[rules.rebel-advance]
+title = "Armed group gains ground"
+severity = "high"
+tags = ["rebel-advance"]
+any = ["rebel"]
+
+[rules.truce]
+title = "Weapons fall silent"
+severity = "low"
+any = ["ceasefire"]
+"#;
+
+impl Desk {
+    fn new() -> Desk {
+        let desk = Desk {
+            folder: TempDir::new().unwrap(),
+        };
+        desk.write("wirewatch.toml", RULES);
+        desk
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wirewatch"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("WIREWATCH_CONFIG", "wirewatch.toml");
+        for name in [
+            "STATE_DIRECTORY",
+            "CREDENTIALS_DIRECTORY",
+            "WIREWATCH_LOG",
+            "JOURNAL_STREAM",
+            "NO_COLOR",
+            "CLICOLOR_FORCE",
+        ] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    fn feed(&self, arguments: &[&str], stdin: &str) -> Output {
+        assert_cmd::Command::from_std(self.command(arguments))
+            .write_stdin(stdin)
+            .output()
+            .unwrap()
+    }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("no signal ended it")
+}
+
+fn out(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn err(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+const ITEMS: &str = r#"{"id":"a1","title":"Rebels enter the city","summary":"A ceasefire seems far.","url":"https://e.org/1","published":"2024-12-06T14:02:00Z","source":"Coast News","lang":"en"}
+{"id":"a2","title":"Cup final today","lang":"en"}
+"#;
+
+#[test]
+fn scan_answers_with_greps_exit_codes() {
+    let desk = Desk::new();
+    desk.write("items.jsonl", ITEMS);
+    desk.write(
+        "bad.jsonl",
+        "{\"id\":\"b1\"}\n{\"id\":\"b2\",\"title\":\"Rebels retreat\",\"lang\":\"en\"}\n",
+    );
+    desk.write(
+        "story.txt",
+        "Calm in the capital\n\nFor a week nothing happened. Then rebels came.\n",
+    );
+    for (arguments, stdin, expected, hits) in [
+        (&["scan", "items.jsonl"][..], "", 0, 2),
+        (&["scan", "items.jsonl", "--rule", "tru*"], "", 0, 1),
+        (&["scan", "items.jsonl", "--severity", "high"], "", 0, 1),
+        (&["scan", "items.jsonl", "--severity", "critical"], "", 1, 0),
+        (&["scan", "items.jsonl", "--quiet"], "", 0, 0),
+        (&["scan", "story.txt"], "", 0, 1),
+        (
+            &["scan", "-"],
+            "Rebels advance\n\nCup final\nCeasefire agreed\n",
+            0,
+            2,
+        ),
+        (&["scan", "-"], "Cup final\n", 1, 0),
+        (&["scan", "absent.xml"], "", 2, 0),
+        (&["scan", "absent.xml", "items.jsonl"], "", 2, 2),
+        (&["scan", "bad.jsonl"], "", 2, 1),
+        (&["scan"], "", 2, 0),
+        (&["scan", "items.jsonl", "--severity", "loud"], "", 2, 0),
+        (
+            &["scan", "items.jsonl", "--config", "absent.toml"],
+            "",
+            2,
+            0,
+        ),
+    ] {
+        let output = desk.feed(arguments, stdin);
+        assert_eq!(code(&output), expected, "{arguments:?}: {}", err(&output));
+        assert_eq!(
+            out(&output).lines().count(),
+            hits,
+            "{arguments:?}: {}",
+            out(&output)
+        );
+        assert!(!out(&output).contains('\u{1b}'), "no colour into a pipe");
+    }
+}
+
+#[test]
+fn scan_says_where_and_what() {
+    let desk = Desk::new();
+    desk.write("items.jsonl", ITEMS);
+    let output = desk.run(&["scan", "items.jsonl"]);
+    assert_eq!(
+        out(&output),
+        "items.jsonl:1: high rebel-advance: Rebels enter the city [Rebels]\n\
+         items.jsonl:1: low truce: Rebels enter the city [ceasefire]\n"
+    );
+    assert!(
+        err(&output).starts_with("2 hits in 1 of 2 items ("),
+        "{}",
+        err(&output)
+    );
+
+    let output = desk.run(&["scan", "items.jsonl", "--json"]);
+    let alerts: Vec<serde_json::Value> = out(&output)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let [alert, truce] = alerts.as_slice() else {
+        panic!("{alerts:?}")
+    };
+    assert_eq!(alert["rule"], "rebel-advance");
+    assert_eq!(alert["tags"][0], "rebel-advance");
+    assert_eq!(alert["item"]["id"], "a1");
+    assert_eq!(alert["item"]["publisher"], "Coast News");
+    assert_eq!(
+        alert["item"]["published"].as_str().unwrap().get(..19),
+        Some("2024-12-06T14:02:00")
+    );
+    assert_eq!(alert["hits"][0]["text"], "Rebels");
+    assert_eq!(
+        (&alert["hits"][0]["start"], &alert["hits"][0]["end"]),
+        (&0.into(), &6.into())
+    );
+    assert_eq!(truce["hits"][0]["field"], "summary");
+
+    // Two scans of the same item can be compared.
+    let again = desk.run(&["scan", "items.jsonl", "--json"]);
+    let again: serde_json::Value =
+        serde_json::from_str(out(&again).lines().next().unwrap()).unwrap();
+    assert_eq!(alert["id"], again["id"]);
+    assert_ne!(alert["id"], truce["id"]);
+}
+
+#[test]
+fn rules_look_at_the_whole_of_a_text() {
+    let desk = Desk::new();
+    let filler = "Nothing of note was said on this day, nor on the next. ".repeat(60);
+    desk.write(
+        "story.txt",
+        &format!("Calm in the capital\n\n{filler}Then the rebels came.\n{filler}"),
+    );
+    let output = desk.run(&["scan", "story.txt", "--json"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let alert: serde_json::Value = serde_json::from_str(out(&output)).unwrap();
+    assert_eq!(alert["item"]["title"], "Calm in the capital");
+    let hit = &alert["hits"][0];
+    assert_eq!(
+        (&hit["field"], &hit["text"]),
+        (&"content".into(), &"rebels".into())
+    );
+    let start = filler.chars().count() + "Then the ".len();
+    assert_eq!(hit["start"], start);
+}
+
+#[test]
+fn hostile_text_reaches_no_terminal() {
+    let desk = Desk::new();
+    let output = desk.feed(
+        &["scan", "-"],
+        "Rebels \u{1b}[2J\u{9b}31m\u{202e}advance\u{7}\n",
+    );
+    assert_eq!(
+        out(&output),
+        "-:1: high rebel-advance: Rebels  [2J 31m advance  [Rebels]\n"
+            .replace("  [Rebels]", " [Rebels]")
+    );
+    let output = desk.run(&["scan", "\u{1b}[2Jabsent.xml"]);
+    assert!(
+        err(&output).contains("\\u{1b}[2Jabsent.xml") && !err(&output).contains('\u{1b}'),
+        "{}",
+        err(&output)
+    );
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let desk = Desk::new();
+    desk.write("items.jsonl", &ITEMS.repeat(20_000));
+    let mut child = desk
+        .command(&["scan", "items.jsonl"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 64];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    assert_eq!(err(&output), "");
+}
+
+#[test]
+fn a_bad_configuration_is_shown_with_its_place() {
+    let desk = Desk::new();
+    desk.write(
+        "wirewatch.toml",
+        "[rules.x]\nseverity = \"lowd\"\nany = [\"a word\"]\n",
+    );
+    for arguments in [&["scan", "-"][..], &["alerts"], &["feeds"], &["check"]] {
+        let output = desk.run(arguments);
+        let all = format!("{}{}", out(&output), err(&output));
+        assert_eq!(code(&output), 2, "{arguments:?}: {all}");
+        assert!(all.contains("wirewatch.toml:2:"), "{arguments:?}: {all}");
+    }
+}
+
+#[test]
+fn without_a_configuration_the_places_are_named() {
+    let desk = Desk::new();
+    let output = desk
+        .command(&["feeds"])
+        .env_remove("WIREWATCH_CONFIG")
+        .output()
+        .unwrap();
+    // A machine on which wirewatch is installed has one.
+    if !Path::new("/etc/wirewatch/wirewatch.toml").exists() {
+        assert_eq!(code(&output), 2);
+        for place in [
+            "/etc/wirewatch/wirewatch.toml",
+            "config/wirewatch.toml",
+            "--config",
+            "WIREWATCH_CONFIG",
+        ] {
+            assert!(err(&output).contains(place), "{}", err(&output));
+        }
+    }
+    std::fs::create_dir(desk.folder.path().join("config")).unwrap();
+    desk.write("config/wirewatch.toml", RULES);
+    let output = desk
+        .command(&["feeds"])
+        .env_remove("WIREWATCH_CONFIG")
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 0, "{}", err(&output));
+}
+
+#[test]
+fn lists_before_the_first_run_are_empty_and_say_why() {
+    let desk = Desk::new();
+    let feeds = "[poll]\nallow_private = true\n[feeds.coast]\nurl = \"http://localhost:9/feed\"\n";
+    desk.write("wirewatch.toml", &format!("{RULES}{feeds}"));
+    for (arguments, lines) in [
+        (&["alerts"][..], 0),
+        (&["alerts", "--json"], 0),
+        (&["feeds"], 1),
+        (&["feeds", "--json"], 1),
+    ] {
+        let output = desk.run(arguments);
+        assert_eq!(code(&output), 0, "{arguments:?}: {}", err(&output));
+        assert_eq!(out(&output).lines().count(), lines, "{arguments:?}");
+        assert!(
+            err(&output).contains("wirewatch.db"),
+            "{arguments:?}: {}",
+            err(&output)
+        );
+    }
+    let output = desk.run(&["feeds", "--json"]);
+    let feed: serde_json::Value = serde_json::from_str(out(&output)).unwrap();
+    assert_eq!(
+        (&feed["name"], &feed["state"]),
+        (&"coast".into(), &"new".into())
+    );
+}
+
+#[test]
+fn packagers_get_completions_and_manual_pages() {
+    let desk = Desk::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = desk.run(&["completions", shell]);
+        assert_eq!(code(&output), 0);
+        assert!(out(&output).contains("scan"), "{shell}");
+    }
+    let output = desk.run(&["man"]);
+    assert!(out(&output).contains(".TH wirewatch 1"));
+    assert_eq!(code(&desk.run(&["man", "--dir", "pages"])), 0);
+    let pages = desk.folder.path().join("pages");
+    for page in ["wirewatch.1", "wirewatch-scan.1", "wirewatch-alerts.1"] {
+        assert!(pages.join(page).exists(), "{page}");
+    }
+}
+
+#[test]
+fn help_and_mistakes_in_the_arguments() {
+    let desk = Desk::new();
+    for (arguments, expected) in [
+        (&["--help"][..], 0),
+        (&["--version"], 0),
+        (&["scan", "--help"], 0),
+        (&[], 2),
+        (&["scam"], 2),
+        (&["alerts", "--since", "5x"], 2),
+    ] {
+        assert_eq!(code(&desk.run(arguments)), expected, "{arguments:?}");
+    }
+    let output = desk
+        .command(&["man"])
+        .env("WIREWATCH_LOG", "loud")
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 2);
+    assert!(err(&output).contains("$WIREWATCH_LOG") && err(&output).contains("loud"));
+}
