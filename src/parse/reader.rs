@@ -168,7 +168,7 @@ impl<'a> Reader<'a> {
 
     /// Takes up `xmlns`, `xml:base` and `xml:lang`.
     fn enter_scope(&mut self, attributes: &'a str) {
-        for (name, value) in xml::Attributes(attributes) {
+        for (name, value) in xml::Attributes(attributes).take(ATTRIBUTES_MAX) {
             if let Some(prefix) = name.strip_prefix("xmlns") {
                 self.scopes.declare(prefix.trim_start_matches(':'), value);
             } else if name == "xml:base" || name == "BASE" {
@@ -206,7 +206,7 @@ impl<'a> Reader<'a> {
             return;
         }
         let mut entry = Entry::default();
-        for (name, value) in xml::Attributes(tag.attributes) {
+        for (name, value) in xml::Attributes(tag.attributes).take(ATTRIBUTES_MAX) {
             let name = name.rsplit(':').next().unwrap_or(name);
             if name.eq_ignore_ascii_case("about") {
                 let about = self.unescaped(value);
@@ -288,7 +288,7 @@ impl<'a> Reader<'a> {
     fn begin_link(&mut self, tag: &Tag<'a>) -> bool {
         let mut href = None;
         let (mut rel, mut kind) = ("", "");
-        for (name, value) in xml::Attributes(tag.attributes) {
+        for (name, value) in xml::Attributes(tag.attributes).take(ATTRIBUTES_MAX) {
             match name.rsplit(':').next().unwrap_or(name) {
                 "href" | "HREF" | "resource" => href = Some(self.unescaped(value)),
                 "rel" => rel = value,
