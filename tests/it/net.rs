@@ -325,6 +325,7 @@ async fn what_breaks_is_told_in_words() {
         "/gzip" => Answer::encoded("gzip", b"this is not gzip"),
         "/cut-gzip" => Answer::encoded("gzip", &encode("gzip", &[7; 5000], 1)[..20]),
         "/compress" => Answer::encoded("compress", b"xyz"),
+        "/utf-8" => Answer::encoded("UTF-8", b"<rss/>"),
         "/ftp" => Answer::redirect(302, "ftp://example.org/feed"),
         _ => Answer::redirect(302, "file:///etc/passwd"),
     })
@@ -348,6 +349,11 @@ async fn what_breaks_is_told_in_words() {
         );
         assert!(!text.contains("s3cret"), "{text}");
     }
+    let plain = send(get(&server.url("/utf-8"))).await.unwrap();
+    assert_eq!(
+        plain.body, b"<rss/>",
+        "a word that is no encoding changes nothing"
+    );
     for path in ["/ftp", "/file"] {
         let error = send(get(&server.url(path))).await.unwrap_err();
         assert!(
