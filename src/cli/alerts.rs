@@ -215,9 +215,10 @@ fn paragraph(out: &mut impl Write, row: &AlertRow, now: Timestamp) -> io::Result
     writeln!(out)
 }
 
-/// How a delivery stands that is not done.
-fn standing(delivery: &DeliveryRow, now: Timestamp) -> String {
+/// How a delivery stands.
+pub(super) fn standing(delivery: &DeliveryRow, now: Timestamp) -> String {
     let mut text = match delivery.state.as_str() {
+        "done" => format!("delivered to {}", delivery.receiver),
         "dead" => format!("not delivered to {}, given up", delivery.receiver),
         _ => format!("owed to {}", delivery.receiver),
     };
@@ -255,6 +256,10 @@ mod tests {
             };
         for (delivery, shown) in [
             (delivery("owed", 0, None, None), "owed to desk"),
+            (
+                delivery("done", 2, None, None),
+                "delivered to desk after 2 attempts",
+            ),
             (
                 delivery(
                     "owed",

@@ -6,6 +6,7 @@
 mod alerts;
 mod check;
 mod completions;
+mod explained;
 mod feeds;
 mod hits;
 mod input;
@@ -14,6 +15,7 @@ mod man;
 mod run;
 mod scan;
 mod show;
+mod why;
 mod wire;
 
 use std::{
@@ -72,6 +74,7 @@ enum Command {
     /// Validate the configuration, its feeds, lists, rules and receivers, and run every rule's own tests
     Check(check::Args),
     Scan(scan::Args),
+    Why(why::Args),
     Alerts(alerts::Args),
     Feeds(feeds::Args),
     Completions(completions::Args),
@@ -105,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::Alerts(args) => (alerts::run(args, globals), EXIT_ERROR),
         Command::Feeds(args) => (feeds::run(args, globals), EXIT_ERROR),
         Command::Scan(args) => (scan::run(args, globals), EXIT_ERROR),
+        Command::Why(args) => (why::run(args, globals), EXIT_ERROR),
         Command::Completions(args) => (completions::run(args), EXIT_ERROR),
         Command::Man(args) => (man::run(args), EXIT_ERROR),
     };
