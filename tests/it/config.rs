@@ -7,10 +7,15 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use proptest::prelude::*;
-use wirewatch::config::{Environment, Loaded, load, schema};
+use wirewatch::{
+    config::{Environment, Loaded, PollSettings, load, schema},
+    model::{Feed, PollLimits, Severity},
+    rule::{Per, Scope},
+};
 
 fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/config")
@@ -249,4 +254,137 @@ fn odd_file() -> impl Strategy<Value = Vec<u8>> {
         prop::collection::vec(words, 0..40).prop_map(|words| words.concat().into_bytes()),
         changed,
     ]
+}
+
+#[test]
+fn everything_that_is_written_arrives() {
+    let loaded = load(Path::new("good/everything/main.toml"), &environment());
+    let config = loaded.config.unwrap();
+    let seconds = Duration::from_secs;
+    assert_eq!(config.store.path, data().join("wirewatch.db"));
+    assert_eq!(config.store.keep, seconds(30 * 86_400));
+    let expected = PollSettings {
+        concurrency: 64,
+        per_host: 1,
+        contact: Some("mailto:ops@example.org".to_owned()),
+        allow_private: true,
+    };
+    assert_eq!(config.poll, expected);
+
+    let names: Vec<&str> = config.feeds.iter().map(|feed| feed.name.as_str()).collect();
+    assert_eq!(names, ["bbc-world", "plain", "fast", "file"]);
+    let poll = PollLimits {
+        interval: seconds(120),
+        adaptive: false,
+        interval_max: seconds(1800),
+        timeout: seconds(20),
+        body_bytes_max: 512 << 10,
+        backfill: seconds(12 * 3600),
+    };
+    let bbc = Feed {
+        url: "https://feeds.bbci.co.uk/news/world/rss.xml".to_owned(),
+        publisher: "bbc".to_owned(),
+        tags: vec!["wire".to_owned(), "en".to_owned()],
+        lang: Some("en".to_owned()),
+        poll: poll.clone(),
+        ..Feed::named("bbc-world")
+    };
+    assert_eq!(*config.feeds[0], bbc);
+    assert_eq!(
+        (
+            config.feeds[1].url.as_str(),
+            config.feeds[1].publisher.as_str()
+        ),
+        ("http://example.org/rss", "example.org")
+    );
+    let fast = PollLimits {
+        interval: seconds(60),
+        adaptive: true,
+        interval_max: seconds(300),
+        timeout: seconds(5),
+        body_bytes_max: 20 << 20,
+        backfill: seconds(0),
+    };
+    assert_eq!(config.feeds[2].poll, fast);
+    assert_eq!(config.feeds[3].poll, poll);
+
+    let receivers: Vec<&str> = config
+        .receivers
+        .iter()
+        .map(|receiver| receiver.name.as_str())
+        .collect();
+    assert_eq!(receivers, ["console", "log", "desk", "mail"]);
+    let desk = &config.receivers[2].wants;
+    let tags = ["syria".to_owned()];
+    assert!(desk.takes("rebel-advance", Severity::Medium, &tags));
+    for (rule, severity, tags) in [
+        ("rebel-advance", Severity::Low, &tags[..]),
+        ("airstrike", Severity::High, &tags),
+        ("rebel-advance", Severity::High, &[]),
+    ] {
+        assert!(
+            !desk.takes(rule, severity, tags),
+            "{rule} {severity:?} {tags:?}"
+        );
+    }
+
+    let rules = config.rules.rules();
+    let ids: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
+    assert_eq!(ids, ["rebel-advance", "everything"]);
+    let rule = &rules[0];
+    assert_eq!(
+        (rule.title.as_str(), rule.severity, rule.scope, rule.per),
+        (
+            "Armed group gains ground",
+            Severity::High,
+            Scope::Lead,
+            Per::Story
+        )
+    );
+    assert_eq!(
+        (
+            rule.any.len(),
+            rule.all.len(),
+            rule.none.len(),
+            rule.fire.len(),
+            rule.ignore.len()
+        ),
+        (2, 0, 1, 1, 1)
+    );
+    assert_eq!(
+        (rule.cooldown, rule.langs.as_slice()),
+        (
+            Some(seconds(7200)),
+            ["en".to_owned(), "ar".to_owned()].as_slice()
+        )
+    );
+    assert!(rule.feeds.takes(&config.feeds[0]) && !rule.feeds.takes(&config.feeds[1]));
+    assert_eq!(
+        (rules[1].per, rules[1].severity, config.lists),
+        (Per::Item, Severity::Medium, 1)
+    );
+    assert_eq!(config.files.len(), 2);
+}
+
+/// Where the database is, by `[store] url`, $STATE_DIRECTORY and the working directory.
+#[test]
+fn the_store_stands_where_the_service_may_write() {
+    for (url, state, expected) in [
+        ("sqlite:a.db", None, "/work/a.db"),
+        ("sqlite:a.db", Some("/var/lib/w"), "/var/lib/w/a.db"),
+        ("sqlite:/srv/a.db", Some("/var/lib/w"), "/srv/a.db"),
+        ("sqlite:///srv/a.db", None, "/srv/a.db"),
+        ("sqlite::memory:", Some("/var/lib/w"), ":memory:"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let main = folder.path().join("main.toml");
+        std::fs::write(&main, format!("[store]\nurl = {url:?}\n")).unwrap();
+        let environment = Environment {
+            directory: PathBuf::from("/work"),
+            state_directory: state.map(PathBuf::from),
+            ..Environment::default()
+        };
+        let config = load(&main, &environment).config.unwrap();
+        assert_eq!(config.store.path, Path::new(expected), "{url} {state:?}");
+    }
 }
