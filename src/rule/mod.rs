@@ -200,42 +200,6 @@ impl RuleSet {
         &self.rules
     }
 
-    /// Every rule's own `fire` and `ignore` headlines, as problems where they fail.
-    pub fn run_tests(&self) -> Vec<RuleProblem> {
-        let mut problems = Vec::new();
-        for (index, rule) in self.rules.iter().enumerate() {
-            let matches = |text: &Text| {
-                let item = Item {
-                    title: text.text.clone(),
-                    ..Item::default()
-                };
-                self.hits(&Feed::named(""), &item)
-                    .iter()
-                    .any(|hits| hits.rule == index)
-            };
-            let fire = rule
-                .fire
-                .iter()
-                .filter(|text| !matches(text))
-                .map(|text| (text, "does not match"));
-            let ignore = rule
-                .ignore
-                .iter()
-                .filter(|text| matches(text))
-                .map(|text| (text, "matches"));
-            for (text, outcome) in fire.chain(ignore) {
-                problems.push(RuleProblem {
-                    place: text.place,
-                    range: None,
-                    is_warning: false,
-                    message: format!("rule `{}` {outcome} {:?}", rule.id, text.text),
-                    help: None,
-                });
-            }
-        }
-        problems
-    }
-
     /// Every rule that matches the item, in rule order, with its hits.
     pub fn hits(&self, feed: &Feed, item: &Item) -> Vec<RuleHits> {
         SCRATCH.with_borrow_mut(|scratch| self.hits_with(feed, item, scratch))
