@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use serde::Serialize;
 
-use super::{Globals, show};
+use super::{Globals, feeds_opml, show};
 use crate::{
     model::Feed,
     store::{FeedState, Store, StoreError},
@@ -26,6 +26,16 @@ pub struct Args {
     /// One JSON object a line
     #[arg(long)]
     json: bool,
+    #[command(subcommand)]
+    command: Option<Exchange>,
+}
+
+/// Lists of feeds as other programs write them.
+#[derive(Debug, clap::Subcommand)]
+enum Exchange {
+    Import(feeds_opml::ImportArgs),
+    /// Print the feeds as OPML, for other feed readers
+    Export,
 }
 
 /// A feed as it is listed.
@@ -63,6 +73,11 @@ fn time<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S
 }
 
 pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        Some(Exchange::Import(args)) => return feeds_opml::import(args, globals),
+        Some(Exchange::Export) => return feeds_opml::export(globals),
+        None => {}
+    }
     let config = super::load(globals)?;
     let states = match Store::open_to_read(&config.store.path) {
         Ok(store) => super::runtime()?

@@ -74,7 +74,8 @@ fn print_line(
         } else {
             &item.content
         };
-        line = show::excerpts(text, &[hit.start..hit.end], Style::new(), 1).concat();
+        let span = hit.start..hit.end;
+        line = show::excerpts(text, std::slice::from_ref(&span), Style::new(), 1).concat();
     }
     writeln!(
         out,

@@ -229,3 +229,45 @@ fn print(bytes: &[u8]) -> anyhow::Result<()> {
         .and_then(|()| stdout.flush())
         .context("cannot write to stdout")
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_contradict_nothing() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn only_the_installed_configuration_means_the_services_folders() {
+        let given = Environment {
+            state_directory: Some("/somewhere".into()),
+            credentials_directory: Some("/elsewhere".into()),
+            ..Environment::default()
+        };
+        for path in ["/etc/wirewatch/wirewatch.toml", "config/wirewatch.toml"] {
+            let environment = environment_of_the_service(given.clone(), Path::new(path));
+            assert_eq!(
+                environment.state_directory, given.state_directory,
+                "what is set stays"
+            );
+            assert_eq!(
+                environment.credentials_directory,
+                given.credentials_directory
+            );
+        }
+        let elsewhere =
+            environment_of_the_service(Environment::default(), Path::new("config/wirewatch.toml"));
+        assert_eq!(elsewhere.state_directory, None);
+    }
+
+    #[test]
+    fn a_reader_that_left_is_told_from_other_failures() {
+        let broken: anyhow::Error = io::Error::from(io::ErrorKind::BrokenPipe).into();
+        assert!(is_broken_pipe(&broken.context("cannot write to stdout")));
+        assert!(!is_broken_pipe(&anyhow::anyhow!("something else")));
+    }
+}

@@ -488,6 +488,38 @@ fn look(desk: &Desk) {
 }
 
 #[test]
+fn feeds_go_out_as_opml_and_come_back() {
+    let desk = Desk::new();
+    let feeds = "[feeds.coast]\nurl = \"https://coast.example/feed\"\n[feeds.harbour]\nurl = \"https://harbour.example/rss?a=1&b=2\"\n";
+    desk.write("wirewatch.toml", &format!("{RULES}{feeds}"));
+    let output = desk.run(&["feeds", "export"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    desk.write("feeds.opml", out(&output));
+    let other = Desk::new();
+    let list = desk.folder.path().join("feeds.opml");
+    let output = other.run(&["feeds", "import", list.to_str().unwrap()]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    other.write("wirewatch.toml", &format!("{RULES}{}", out(&output)));
+    let listed = other.run(&["feeds", "--json"]);
+    let urls: Vec<serde_json::Value> = out(&listed)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let urls: Vec<_> = urls
+        .iter()
+        .map(|feed| feed["url"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        urls,
+        [
+            "https://coast.example/feed",
+            "https://harbour.example/rss?a=1&b=2"
+        ]
+    );
+    assert_eq!(code(&other.run(&["feeds", "import", "absent.opml"])), 2);
+}
+
+#[test]
 fn packagers_get_completions_and_manual_pages() {
     let desk = Desk::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
