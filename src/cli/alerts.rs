@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context;
 use globset::GlobMatcher;
+use tokio::runtime::Runtime;
 
 use super::{Globals, scan, show};
 use crate::{
@@ -91,10 +92,29 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
             out.flush().context("cannot write to stdout")?;
         }
         if !args.follow {
+            if let Some(store) = &store {
+                tell_of_disabled_receivers(&runtime, store)?;
+            }
             return Ok(ExitCode::SUCCESS);
         }
         std::thread::sleep(LOOK_AGAIN);
     }
+}
+
+/// Whoever looks at alerts or feeds should learn that a receiver gets none.
+pub(super) fn tell_of_disabled_receivers(runtime: &Runtime, store: &Store) -> anyhow::Result<()> {
+    let disabled = runtime
+        .block_on(store.disabled_receivers())
+        .context("cannot list the receivers")?;
+    for receiver in disabled {
+        super::complain(&format!(
+            "receiver {} gets nothing since {}: {}; mend it, then reload wirewatch",
+            receiver.name,
+            show::local_time(receiver.since),
+            receiver.reason
+        ));
+    }
+    Ok(())
 }
 
 #[derive(Clone, Copy)]
@@ -228,8 +248,10 @@ pub(super) fn standing(delivery: &DeliveryRow, now: Timestamp) -> String {
             show::count(u64::from(delivery.attempts), "attempt", "attempts")
         );
     }
-    if let Some(due) = delivery.due {
-        text += &format!(", next {}", show::age(now, due));
+    match delivery.due {
+        Some(due) if due <= now => text += ", due now",
+        Some(due) => text += &format!(", next {}", show::age(now, due)),
+        None => {}
     }
     if let Some(problem) = &delivery.problem {
         text += &format!(": {problem}");
@@ -268,6 +290,10 @@ mod tests {
                     Some("answered 503"),
                 ),
                 "owed to desk after 3 attempts, next in 5m: answered 503",
+            ),
+            (
+                delivery("owed", 1, Some("2024-12-06T12:00:00Z"), None),
+                "owed to desk after 1 attempt, due now",
             ),
             (
                 delivery("dead", 1, None, Some("answered 400")),
