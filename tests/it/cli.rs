@@ -1,7 +1,8 @@
 //! The built binary as a person and a script meet it: exit codes, what goes where, the manners of a pipe.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -482,6 +483,68 @@ fn look(desk: &Desk) {
     assert_eq!(code(&output), 2);
     assert!(
         err(&output).contains("no feed has brought"),
+        "{}",
+        err(&output)
+    );
+}
+
+/// Answers one request on loopback with this status line and body; gives the address.
+fn serve_once(status: &'static str, body: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/feed", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = BufReader::new(stream.try_clone().unwrap()).lines();
+        while request.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+        let length = body.len();
+        let answer = format!(
+            "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        );
+        stream.write_all(answer.as_bytes()).unwrap();
+    });
+    address
+}
+
+#[test]
+fn scan_fetches_what_was_typed_and_reads_folders_in_order() {
+    let desk = Desk::new();
+    for (status, body, expected, said) in [
+        ("200 OK", FEED, 0, "1 hit in 1 of 2 items"),
+        ("404 Not Found", "", 2, "404"),
+        (
+            "200 OK",
+            "<!doctype html><title>Sign in</title><p>Please sign in.",
+            2,
+            "not a feed",
+        ),
+    ] {
+        let output = desk.run(&["scan", &serve_once(status, body)]);
+        assert_eq!(code(&output), expected, "{status}: {}", err(&output));
+        assert!(err(&output).contains(said), "{status}: {}", err(&output));
+    }
+
+    std::fs::create_dir_all(desk.folder.path().join("feeds/deeper")).unwrap();
+    for name in [
+        "feeds/b.xml",
+        "feeds/a.xml",
+        "feeds/deeper/c.xml",
+        "feeds/.hidden.xml",
+    ] {
+        desk.write(name, FEED);
+    }
+    desk.write("feeds/README.txt", "These are feeds.");
+    let output = desk.run(&["scan", "feeds"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let places: Vec<_> = out(&output)
+        .lines()
+        .map(|line| line.split(": ").next().unwrap())
+        .collect();
+    assert_eq!(
+        places,
+        ["feeds/a.xml:1", "feeds/b.xml:1", "feeds/deeper/c.xml:1"]
+    );
+    assert!(
+        err(&output).contains("1 file was no feed"),
         "{}",
         err(&output)
     );
