@@ -6,14 +6,17 @@
 mod alerts;
 mod check;
 mod completions;
+mod eval;
 mod feeds;
 mod hits;
 mod input;
 mod items;
+mod labelled;
 mod man;
 mod run;
 mod scan;
 mod show;
+mod terms;
 mod wire;
 
 use std::{
@@ -72,6 +75,8 @@ enum Command {
     /// Validate the configuration, its feeds, lists, rules and receivers, and run every rule's own tests
     Check(check::Args),
     Scan(scan::Args),
+    Eval(eval::Args),
+    Terms(terms::Args),
     Alerts(alerts::Args),
     Feeds(feeds::Args),
     Completions(completions::Args),
@@ -105,6 +110,8 @@ pub fn main() -> ExitCode {
         Command::Alerts(args) => (alerts::run(args, globals), EXIT_ERROR),
         Command::Feeds(args) => (feeds::run(args, globals), EXIT_ERROR),
         Command::Scan(args) => (scan::run(args, globals), EXIT_ERROR),
+        Command::Eval(args) => (eval::run(&args, globals), EXIT_ERROR),
+        Command::Terms(args) => (terms::run(&args, globals), EXIT_ERROR),
         Command::Completions(args) => (completions::run(args), EXIT_ERROR),
         Command::Man(args) => (man::run(args), EXIT_ERROR),
     };

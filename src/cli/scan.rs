@@ -246,7 +246,7 @@ pub(super) fn parse_severity(text: &str) -> Result<Severity, String> {
     })
 }
 
-fn parse_lang(text: &str) -> Result<String, String> {
+pub(super) fn parse_lang(text: &str) -> Result<String, String> {
     primary_subtag(text)
         .ok_or_else(|| "write a language as two or three letters, such as en or ar".to_owned())
 }
