@@ -23,7 +23,7 @@ use super::{
 use crate::{model::Item, text::words::words};
 
 /// How many items' worth of words the prior weighs.
-const PRIOR_ITEMS: f64 = 50.0;
+const PRIOR_ITEMS: f64 = 10.0;
 
 /// Below it, a word says nothing.
 const Z_MIN: f64 = 1.0;
