@@ -31,6 +31,7 @@ pub enum Reply {
 #[derive(Clone)]
 pub struct Request {
     pub method: Method,
+    /// `https:` or `http:`; from the configuration also `file:`, which answers as a server would, 304 included.
     /// May be a secret as a whole: chat services hand out addresses that need no other key. `Debug` masks it.
     pub url: String,
     /// Names in lower case; values byte for byte.
@@ -229,3 +230,59 @@ impl std::fmt::Display for NetError {
 }
 
 impl std::error::Error for NetError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_up_to_its_path() {
+        for (url, shown) in [
+            (
+                "https://hooks.example.org/services/T0/B1/key",
+                "https://hooks.example.org/…",
+            ),
+            (
+                "https://user:pass@example.org:8443/?key=1",
+                "https://example.org:8443/…",
+            ),
+            ("http://example.org", "http://example.org"),
+            ("http://example.org/?key=1", "http://example.org/…"),
+            ("http://[::1]:80/a", "http://[::1]/…"),
+            ("hooks.example.org/key", "[an address that cannot be read]"),
+        ] {
+            assert_eq!(masked_url(url), shown);
+        }
+    }
+
+    #[test]
+    fn requests_and_responses_print_without_secrets() {
+        let request = Request {
+            method: Method::Post,
+            url: "https://example.org/s3cret".to_owned(),
+            headers: vec![(
+                "authorization".to_owned(),
+                HeaderText::Secret(Secret::new("s3cret")),
+            )],
+            body: b"s3cret".to_vec(),
+            limits: Limits {
+                total: Duration::from_secs(1),
+                body_bytes_max: 1,
+                redirects_max: 0,
+                allow_private: false,
+            },
+        };
+        let response = Response {
+            url: request.url.clone(),
+            moved_to: Some(request.url.clone()),
+            body: b"s3cret".to_vec(),
+            headers: vec![("set-cookie".to_owned(), b"s3cret".to_vec())],
+            ..Response::default()
+        };
+        let shown = format!("{:?} {:?}", Envelope::Http(request), Reply::Http(response));
+        assert!(
+            !shown.contains("s3cret") && shown.contains("https://example.org/…"),
+            "{shown}"
+        );
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::{io::Write, process::ExitCode};
 
-use super::{EXIT_ERROR, Globals};
+use super::{EXIT_ERROR, Globals, environment_of_the_service};
 use crate::config::{self, Config, Environment, Problem};
 
 /// The arguments of `wirewatch check`.
@@ -26,7 +26,9 @@ pub fn run(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
         write!(out, "{}", config::schema::text())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let loaded = config::load(&globals.config_path()?, &Environment::of_process());
+    let path = globals.config_path()?;
+    let environment = environment_of_the_service(Environment::of_process(), &path);
+    let loaded = config::load(&path, &environment);
     for problem in &loaded.problems {
         match args.json {
             true => writeln!(out, "{}", serde_json::to_string(problem)?)?,

@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod eval;
 mod feeds;
+mod feeds_opml;
 mod hits;
 mod input;
 mod items;

@@ -224,6 +224,7 @@ pub fn count(number: u64, one: &str, many: &str) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "one span is meant, not its members")]
 mod tests {
     use std::time::Duration;
 

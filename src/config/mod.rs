@@ -92,6 +92,27 @@ impl Loaded {
     }
 }
 
+/// Whether an address may be a feed's.
+///
+/// # Errors
+/// What is wrong with it, to follow the address: `has a space in it`.
+pub fn check_feed_url(url: &str) -> Result<(), String> {
+    match value::feed_url(url) {
+        Ok(_) => Ok(()),
+        Err(complaint) => Err(complaint.message),
+    }
+}
+
+/// A language tag as the configuration writes it: `en` for `en-GB`; `None` where it is none.
+pub fn lang_code(tag: &str) -> Option<String> {
+    value::lang(tag).ok()
+}
+
+/// Text for a message, without the user names and passwords of the addresses in it.
+pub fn without_login(text: &str) -> String {
+    mask::message(text)
+}
+
 /// Reads the main file and everything it includes, checks all of it, compiles the rules and runs their own tests.
 /// Reads files only: no network, no clock, no process environment but what `environment` holds.
 pub fn load(path: &Path, environment: &Environment) -> Loaded {

@@ -1,7 +1,7 @@
 //! `[rules.NAME]` and `[lists.NAME]`: their values are checked here, their queries where they are compiled, and problems
 //! inside a query come back to the bytes of its file.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use super::{
     checked::{Checked, Written},
@@ -20,8 +20,13 @@ use crate::{
 struct Places(Vec<Spot>);
 
 impl Places {
+    /// The number of the place that comes next.
+    fn next(&self) -> u32 {
+        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+    }
+
     fn add(&mut self, spot: Spot) -> Place {
-        let place = Place(u32::try_from(self.0.len()).unwrap_or(u32::MAX));
+        let place = Place(self.next());
         self.0.push(spot);
         place
     }
@@ -42,56 +47,107 @@ impl Places {
     }
 }
 
-/// All rules and lists of all files, compiled together and tested by their own headlines.
+/// All rules and lists of all files, compiled together and tested by their own headlines. Where some cannot be compiled, the
+/// others are tested all the same: a person sees every problem at once.
 pub fn rules(
     rules: &[(Written, Checked)],
     lists: &[(Written, Checked)],
     files: &Files,
     findings: &mut Vec<Finding>,
 ) -> Option<Arc<RuleSet>> {
-    let mut places = Places::default();
-    let lists: Vec<ListSource> = lists
-        .iter()
-        .map(|(name, table)| list(name, table, &mut places, findings))
-        .collect();
-    let mut sources = Vec::with_capacity(rules.len());
-    for (name, table) in rules {
-        if !table.is_written("any") && !table.is_written("all") && !is_broken(files, table.spot) {
-            let finding = Finding::error(
-                table.spot,
-                format!("rule `{}` looks for nothing", name.text),
-            );
-            findings.push(finding.help("give it `any` or `all`"));
-        }
-        sources.push(rule(name, table, &mut places));
-    }
-    let (compiled, problems) = match RuleSet::compile(sources, lists) {
-        Ok((compiled, warnings)) => (Some(compiled), warnings),
-        Err(problems) => (None, problems),
+    // A rule whose queries could not be read would only be told that it has none.
+    let is_readable = |table: &Checked| {
+        let keys = ["any", "all"];
+        keys.into_iter()
+            .all(|key| !table.is_written(key) || table.has(key))
     };
-    let tests = compiled
-        .as_ref()
-        .map(RuleSet::run_tests)
-        .unwrap_or_default();
-    for problem in problems.into_iter().chain(tests) {
-        findings.extend(finding(problem, &places, files));
+    let readable: Vec<&(Written, Checked)> = rules
+        .iter()
+        .filter(|(_, table)| is_readable(table))
+        .collect();
+    for (name, table) in lists {
+        if table.has("entries") && table.entries("entries").is_empty() {
+            findings.push(Finding::warning(
+                table.spot,
+                format!("list `{}` is empty", name.text),
+            ));
+        }
     }
-    compiled.map(Arc::new)
+
+    let first = Attempt::of(&readable, lists);
+    let mut tests = first.tests(files);
+    if first.compiled.is_none() {
+        let rules = readable.iter().enumerate();
+        let sound: Vec<&(Written, Checked)> = rules
+            .filter(|(rule, _)| !first.has_error(*rule))
+            .map(|(_, rule)| *rule)
+            .collect();
+        if sound.len() < readable.len() {
+            tests = Attempt::of(&sound, lists).tests(files);
+        }
+    }
+    findings.extend(first.findings(&first.problems, files));
+    findings.append(&mut tests);
+    first.compiled.map(Arc::new)
 }
 
-fn list(
-    name: &Written,
-    table: &Checked,
-    places: &mut Places,
-    findings: &mut Vec<Finding>,
-) -> ListSource {
-    let entries = table.entries("entries");
-    if table.has("entries") && entries.is_empty() {
-        findings.push(Finding::warning(
-            table.spot,
-            format!("list `{}` is empty", name.text),
-        ));
+/// Some rules with all lists, compiled or not.
+struct Attempt {
+    places: Places,
+    /// The places of each rule.
+    of_rules: Vec<Range<u32>>,
+    compiled: Option<RuleSet>,
+    problems: Vec<RuleProblem>,
+}
+
+impl Attempt {
+    fn of(rules: &[&(Written, Checked)], lists: &[(Written, Checked)]) -> Attempt {
+        let mut places = Places::default();
+        let lists: Vec<ListSource> = lists
+            .iter()
+            .map(|(name, table)| list(name, table, &mut places))
+            .collect();
+        let mut of_rules = Vec::with_capacity(rules.len());
+        let mut sources = Vec::with_capacity(rules.len());
+        for (name, table) in rules {
+            let from = places.next();
+            sources.push(rule(name, table, &mut places));
+            of_rules.push(from..places.next());
+        }
+        let (compiled, problems) = match RuleSet::compile(sources, lists) {
+            Ok((compiled, warnings)) => (Some(compiled), warnings),
+            Err(problems) => (None, problems),
+        };
+        Attempt {
+            places,
+            of_rules,
+            compiled,
+            problems,
+        }
     }
+
+    fn has_error(&self, rule: usize) -> bool {
+        let places = self.of_rules.get(rule).cloned().unwrap_or_default();
+        let mut errors = self.problems.iter().filter(|problem| !problem.is_warning);
+        errors.any(|problem| places.contains(&problem.place.0))
+    }
+
+    /// What the rules' own headlines say of them; nothing where they are not compiled.
+    fn tests(&self, files: &Files) -> Vec<Finding> {
+        let problems = self.compiled.as_ref().map(RuleSet::run_tests);
+        self.findings(&problems.unwrap_or_default(), files)
+    }
+
+    fn findings(&self, problems: &[RuleProblem], files: &Files) -> Vec<Finding> {
+        let findings = problems
+            .iter()
+            .filter_map(|problem| finding(problem, &self.places, files));
+        findings.collect()
+    }
+}
+
+fn list(name: &Written, table: &Checked, places: &mut Places) -> ListSource {
+    let entries = table.entries("entries");
     ListSource {
         name: name.text.clone(),
         place: places.add(table.spot),
@@ -146,13 +202,13 @@ fn rule(name: &Written, table: &Checked, places: &mut Places) -> RuleSource {
 
 /// A problem of the rule engine with its place in a file; `None` in a file that is not whole TOML, where strings may have been
 /// mended into something nobody wrote.
-fn finding(problem: RuleProblem, places: &Places, files: &Files) -> Option<Finding> {
+fn finding(problem: &RuleProblem, places: &Places, files: &Files) -> Option<Finding> {
     let spot = *places.0.get(problem.place.0 as usize)?;
     if is_broken(files, spot) {
         return None;
     }
     let source = files.sources.get(spot.file())?;
-    let range = match problem.range {
+    let range = match problem.range.clone() {
         Some(range) => inside_string(&source.text, spot.range(), range),
         None => spot.range(),
     };
@@ -162,8 +218,8 @@ fn finding(problem: RuleProblem, places: &Places, files: &Files) -> Option<Findi
             false => Gravity::Error,
         },
         spot: Spot::new(spot.file(), range),
-        message: problem.message,
-        help: problem.help,
+        message: problem.message.clone(),
+        help: problem.help.clone(),
     })
 }
 

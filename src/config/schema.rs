@@ -105,7 +105,7 @@ fn kind(kind: Kind) -> Map<String, Value> {
 }
 
 /// What `value::name` takes, as far as a pattern can say it.
-const NAME: &str = r"^[\p{L}\p{N}._-]+$";
+const NAME: &str = r#"^[^\s/:,;"'()*?@=\[\]{}]+$"#;
 
 /// A pattern, or a string that takes something from the environment.
 fn or_variable(pattern: &str) -> String {
@@ -174,5 +174,80 @@ fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
         _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, load};
+
+    /// What `check` says of `[poll]` or another table with this one line in it.
+    fn said(table: &str, line: &str) -> String {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.toml");
+        std::fs::write(&path, format!("{table}\n{line}\n")).expect("a file");
+        let loaded = load(&path, &Environment::default());
+        let said = loaded
+            .problems
+            .iter()
+            .filter(|problem| problem.source.trim() == line);
+        said.map(|problem| problem.message.clone()).collect()
+    }
+
+    #[test]
+    fn every_example_and_default_is_what_check_takes() {
+        let tables = [
+            ("[poll]", keys::POLL.keys),
+            ("[store]", keys::STORE.keys),
+            ("[feeds.a]", keys::FEED.keys),
+            ("[rules.a]", keys::RULE.keys),
+            ("[receivers.a]\ntype = \"stdout\"", keys::RECEIVER.keys),
+        ];
+        for (table, keys) in tables {
+            for key in keys {
+                for value in key.examples.iter().chain(&key.default) {
+                    let said = said(table, &format!("{} = {value}", key.name));
+                    let is_other_matter = ["", "not supported yet", "matches no", "unknown list"];
+                    assert!(
+                        is_other_matter.iter().any(|part| if part.is_empty() {
+                            said.is_empty()
+                        } else {
+                            said.contains(part)
+                        }),
+                        "{table} {} = {value}: {said}",
+                        key.name
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_defaults_told_are_the_defaults_used() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let written = |table: &str, keys: &[Key]| {
+            let lines = keys
+                .iter()
+                .filter_map(|key| Some(format!("{} = {}\n", key.name, key.default?)));
+            format!("[{table}]\n{}", lines.collect::<String>())
+        };
+        let feed = "[feeds.a]\nurl = \"https://example.org/\"\n";
+        let texts = [
+            feed.to_owned(),
+            feed.to_owned()
+                + &written("poll", keys::POLL.keys)
+                + &written("store", keys::STORE.keys),
+        ];
+        let configs = texts.map(|text| {
+            let path = folder.path().join("a.toml");
+            std::fs::write(&path, text).expect("a file");
+            load(&path, &Environment::default())
+                .config
+                .expect("a good configuration")
+        });
+        assert_eq!(configs[0].poll, configs[1].poll);
+        assert_eq!(configs[0].store, configs[1].store);
+        assert_eq!(configs[0].feeds, configs[1].feeds);
     }
 }

@@ -31,14 +31,10 @@ fn say(file: usize, text: &str, range: Range<usize>, message: &str) -> Finding {
         .is_some_and(|before| before.trim().is_empty());
     let is_next = begins_line && (line.contains('=') || line.trim_start().starts_with('['));
     let (said, help): (String, Option<&str>) = match what {
-        "missing comma between array elements" | "unexpected `=` in array"
-            if is_next =>
-        {
-            (
-                "the list above is not closed".to_owned(),
-                Some("write `]` behind its last entry"),
-            )
-        }
+        "missing comma between array elements" | "unexpected `=` in array" if is_next => (
+            "the list above is not closed".to_owned(),
+            Some("write `]` behind its last entry"),
+        ),
         "unclosed array" => (
             "the list is not closed".to_owned(),
             Some("write `]` behind its last entry"),

@@ -113,9 +113,17 @@ fn append(path: &Path, line: String) -> io::Result<()> {
     // Pipes and devices have no end to look at and no disk to flush.
     let is_file = file.metadata()?.is_file();
     let is_torn = is_file && !ends_with_line_break(&mut file)?;
+    let is_new = is_file && file.metadata()?.len() == 0;
     write_line(&mut file, line, is_torn)?;
     if is_file {
         file.sync_data()?;
+    }
+    if is_new {
+        // The name of a new file is on disk only when its folder is.
+        let folder = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     }
     Ok(())
 }
@@ -185,4 +193,74 @@ fn read(path: &Path, request: &Request) -> Result<Response, NetError> {
 
 fn local(what: &str, error: &io::Error) -> NetError {
     NetError::Local(format!("{what}: {}", root_cause(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// A pipe whose reader has gone, as under `wirewatch run | head`.
+    struct ClosedPipe;
+
+    impl Write for ClosedPipe {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_is_one_line() {
+        for (line, on_new_line, expected) in [
+            ("one", false, "one\n"),
+            ("", false, "\n"),
+            ("one", true, "\none\n"),
+        ] {
+            let mut out = Vec::new();
+            write_line(&mut out, line.to_owned(), on_new_line).unwrap();
+            assert_eq!(out, expected.as_bytes());
+        }
+        let error = write_line(&mut ClosedPipe, "lost".to_owned(), false).unwrap_err();
+        assert_eq!(
+            local("cannot write to standard output", &error),
+            NetError::Local("cannot write to standard output: broken pipe".to_owned())
+        );
+    }
+
+    #[tokio::test]
+    async fn a_stuck_destination_holds_one_thread_and_delays_no_other() {
+        let local = Local::default();
+        let stuck = || Some(PathBuf::from("/stuck"));
+        let (release, until_released) = mpsc::channel::<()>();
+        let limit = Duration::from_millis(50);
+        let doing = "waiting";
+        let first = local.in_turn(stuck(), doing, limit, move || {
+            until_released.recv().expect("released below");
+            Ok(())
+        });
+        let timed_out = Err(NetError::TimedOut {
+            doing,
+            after: limit,
+        });
+        assert_eq!(first.await, timed_out);
+        let second = local.in_turn(stuck(), doing, limit, || -> Result<(), NetError> {
+            panic!("must not start while the first holds the turn")
+        });
+        assert_eq!(second.await, timed_out);
+        let other = Some(PathBuf::from("/other"));
+        assert_eq!(
+            local.in_turn(other, doing, WRITE_MAX, || Ok(1)).await,
+            Ok(1)
+        );
+        release.send(()).unwrap();
+        assert_eq!(
+            local.in_turn(stuck(), doing, WRITE_MAX, || Ok(2)).await,
+            Ok(2)
+        );
+    }
 }

@@ -37,7 +37,7 @@ use crate::{
 /// For one address of the server; within the envelope's total.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// For a last word after the message is taken; no answer to it changes anything.
-const QUIT_MAX: Duration = Duration::from_secs(2);
+const QUIT_MAX: Duration = Duration::from_secs(1);
 
 /// The way to mail servers.
 #[derive(Default)]
@@ -91,7 +91,16 @@ impl Post {
             .map_err(stop)?;
         self.name_readers(&mut connection, mail, message.envelope().to())
             .await?;
-        connection.command(commands::Data).await.map_err(stop)?;
+        let ready = connection.command(commands::Data).await.map_err(stop)?;
+        // Replies slipped in before STARTTLS would answer later commands; then this one is not the answer to DATA.
+        if !ready.has_code(354) {
+            return Err(Stop::Failed(NetError::Broken(format!(
+                "{}:{} answers out of step: {} to DATA",
+                server.host,
+                server.port,
+                ready.code()
+            ))));
+        }
         let taken = connection
             .message(&message.formatted())
             .await

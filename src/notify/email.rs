@@ -235,6 +235,22 @@ mod tests {
     }
 
     #[test]
+    fn names_before_addresses() {
+        for from in [
+            "ops@example.org",
+            "Wirewatch <ops@example.org>",
+            "Дозор <ops@example.org>",
+            "\"Desk, night\" <ops@example.org>",
+        ] {
+            let settings = Settings {
+                from: from.to_owned(),
+                ..settings()
+            };
+            assert!(Email::new(settings).is_ok(), "{from}");
+        }
+    }
+
+    #[test]
     fn bad_addresses_are_told() {
         for (from, to, problem) in [
             (

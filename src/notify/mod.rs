@@ -223,3 +223,94 @@ pub(crate) mod sample {
         alert
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use globset::{Glob, GlobSetBuilder};
+
+    use super::{file::File, stdout::Stdout, *};
+
+    #[test]
+    fn every_line_is_one_clean_line() {
+        let now = "2024-12-06T14:03:12Z".parse().unwrap();
+        for alert in [sample::alert(), sample::hostile()] {
+            for format in [Format::Json, Format::Text] {
+                let message = Message {
+                    id: "msg_1",
+                    alert: &alert,
+                    now,
+                };
+                let Envelope::Print(printed) = (Stdout { format }).compose(&message).unwrap()
+                else {
+                    panic!("not printed");
+                };
+                let file = File {
+                    path: "alerts.jsonl".into(),
+                    format,
+                };
+                let Envelope::Append { line, .. } = file.compose(&message).unwrap() else {
+                    panic!("not appended");
+                };
+                assert_eq!(printed, line);
+                assert!(!line.contains(render::is_unsafe), "{line:?}");
+                if format == Format::Json {
+                    let read: Alert = serde_json::from_str(&line).unwrap();
+                    assert_eq!(read, alert, "escaped, not lost");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_reply_of_another_kind_is_never_taken_for_success() {
+        let now = "2024-12-06T14:03:12Z".parse().unwrap();
+        let stdout = Stdout {
+            format: Format::Json,
+        };
+        assert_eq!(stdout.verdict(&Reply::Written, now), Verdict::Accepted);
+        let mail = Reply::Mail(crate::envelope::MailReply {
+            code: 250,
+            text: String::new(),
+        });
+        assert!(matches!(
+            stdout.verdict(&mail, now),
+            Verdict::TryAfter(None, _)
+        ));
+    }
+
+    #[test]
+    fn wants() {
+        let globs = |globs: &[&str]| {
+            let mut set = GlobSetBuilder::new();
+            for glob in globs {
+                set.add(Glob::new(glob).unwrap());
+            }
+            Some(set.build().unwrap())
+        };
+        let tagged = |tags: &[&str]| tags.iter().map(|tag| tag.to_string()).collect::<Vec<_>>();
+        for (severity_min, rules, tags, is_taken) in [
+            (Severity::Info, None, tagged(&[]), true),
+            (Severity::High, None, tagged(&[]), true),
+            (Severity::Critical, None, tagged(&[]), false),
+            (Severity::Info, globs(&["rebel-*"]), tagged(&[]), true),
+            (
+                Severity::Info,
+                globs(&["flood", "*-advance"]),
+                tagged(&[]),
+                true,
+            ),
+            (Severity::Info, globs(&["flood"]), tagged(&[]), false),
+            (Severity::Info, globs(&[]), tagged(&[]), false),
+            (Severity::Info, None, tagged(&["sudan", "syria"]), true),
+            (Severity::Info, None, tagged(&["sudan"]), false),
+        ] {
+            let wants = Wants {
+                severity_min,
+                rules,
+                tags,
+            };
+            let is_wanted = wants.takes("rebel-advance", Severity::High, &tagged(&["syria"]));
+            assert_eq!(is_wanted, is_taken, "{wants:?}");
+        }
+    }
+}

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sha2::{Digest, Sha256};
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{model::Item, text::html, time::Timestamp};
 
@@ -50,9 +50,7 @@ fn bounded(id: String) -> String {
 
 /// The id of an item that says nothing of all that: its source itself.
 pub(super) fn hashed(source: &str) -> String {
-    let digest = Sha256::digest(source.as_bytes());
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    format!("xxh3:{:032x}", xxh3_128(source.as_bytes()))
 }
 
 /// Decides the id of every item of one document, in the document's order, each id once: of items that are one item, the
@@ -72,6 +70,13 @@ pub fn assign(items: &mut Vec<Item>) {
             true => by_words(&item.title, item.published, text),
             false => identity(&item.id, &item.url, &item.title, item.published, text),
         };
+    }
+    let mut known = HashSet::with_capacity(items.len());
+    let are_sound = items
+        .iter()
+        .all(|item| !item.id.is_empty() && known.insert(&item.id));
+    if are_sound {
+        return;
     }
     part(items, &owned);
     let mut known = HashSet::with_capacity(items.len());
@@ -111,17 +116,16 @@ fn part(items: &mut [Item], owned: &[bool]) {
 }
 
 /// Whether ids, or links where there are none, only number the places of one page: `page#1`, `page#2`, `page#3`.
-fn numbers_places(items: &[Item]) -> bool {
-    let mark = |item: &Item| -> Option<(String, usize)> {
+fn numbers_places<'a>(items: &'a [Item]) -> bool {
+    let mark = |item: &'a Item| -> Option<(&'a str, usize)> {
         let mark = if item.id.is_empty() {
             &item.url
         } else {
             &item.id
         };
-        let (page, fragment) = mark.split_once('#')?;
+        let (_, fragment) = mark.split_once('#')?;
         let digits = fragment.trim_start_matches(|c: char| !c.is_ascii_digit());
-        let name = fragment.strip_suffix(digits)?;
-        Some((format!("{page}#{name}"), digits.parse().ok()?))
+        Some((mark.strip_suffix(digits)?, digits.parse().ok()?))
     };
     let marks: Option<Vec<_>> = items.iter().map(mark).collect();
     marks.is_some_and(|marks| {
@@ -295,7 +299,7 @@ mod tests {
     #[test]
     fn an_endless_id_is_hashed() {
         let id = identity(&"x".repeat(ID_BYTES_MAX + 1), "", "", None, "");
-        assert_eq!(id.len(), "sha256:".len() + 64);
+        assert_eq!(id.len(), "xxh3:".len() + 32);
         assert_ne!(
             id,
             identity(&"x".repeat(ID_BYTES_MAX + 2), "", "", None, "")

@@ -29,6 +29,7 @@ pub fn read(text: &str, url: &str) -> Result<Parsed, Fault> {
         parsed: &mut parsed,
         base: link::base(url, None),
         is_feed: false,
+        items_seen: 0,
     };
     let mut json = serde_json::Deserializer::from_str(text);
     let outcome = Part::Feed(&mut feed).deserialize(&mut json);
@@ -55,6 +56,7 @@ struct FeedReader<'p> {
     parsed: &'p mut Parsed,
     base: Option<url::Url>,
     is_feed: bool,
+    items_seen: usize,
 }
 
 /// What is read next, and where it goes. A value of another kind than expected is passed over.
@@ -126,6 +128,13 @@ impl<'de> Visitor<'de> for Part<'_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<(), A::Error> {
         match self {
             Part::Items(feed) => loop {
+                feed.items_seen += 1;
+                if feed.items_seen > ITEMS_READ_MAX {
+                    while values.next_element::<IgnoredAny>()?.is_some() {
+                        feed.parsed.dropped += 1;
+                    }
+                    return Ok(());
+                }
                 let mut entry = Entry::default();
                 if values
                     .next_element_seed(Part::Entry(&mut entry, feed))?

@@ -3,6 +3,8 @@
 
 /// Items of one document: the newest are kept, the others counted in `Parsed::dropped`.
 pub const ITEMS_MAX: usize = 10_000;
+/// Items that are looked at; a document with more is made to cost time, and the rest only counts as dropped.
+pub const ITEMS_READ_MAX: usize = 100_000;
 /// Elements within elements; what lies deeper is passed over.
 pub const DEPTH_MAX: usize = 64;
 

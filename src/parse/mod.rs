@@ -20,6 +20,7 @@ mod lang;
 pub mod limits;
 mod link;
 mod names;
+pub mod opml;
 mod reader;
 mod second;
 mod sniff;

@@ -199,6 +199,10 @@ impl<'a> Reader<'a> {
                 self.pop();
             }
         }
+        if self.reading.items_seen > ITEMS_READ_MAX {
+            self.reading.parsed.dropped += 1;
+            return;
+        }
         let mut entry = Entry::default();
         for (name, value) in xml::Attributes(tag.attributes) {
             let name = name.rsplit(':').next().unwrap_or(name);

@@ -23,7 +23,7 @@ pub fn to_text_within(html: &str, bytes_max: usize) -> String {
     let mut walk = Walk {
         html,
         at: 0,
-        out: Plain::within(bytes_max),
+        out: Plain::sized(html.len(), bytes_max),
         are_quotes_sound: true,
     };
     while walk.step() {}

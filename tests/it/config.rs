@@ -4,13 +4,18 @@
 //! change of words, `WIREWATCH_BLESS=1 cargo test --test it config` writes them anew; read the difference.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use proptest::prelude::*;
-use wirewatch::config::{Environment, Loaded, load, schema};
+use wirewatch::{
+    config::{Environment, Loaded, PollSettings, load, schema},
+    model::{Feed, PollLimits, Severity},
+    rule::{Per, Scope},
+};
 
 fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/config")
@@ -45,6 +50,10 @@ fn said(loaded: &Loaded) -> String {
     })
 }
 
+fn is_blessing() -> bool {
+    std::env::var_os("WIREWATCH_BLESS").is_some()
+}
+
 /// The main files of all cases in a folder.
 fn cases(folder: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(data().join(folder)).unwrap();
@@ -76,7 +85,7 @@ fn bad_configurations_are_told_what_is_wrong_and_where() {
         assert_eq!(loaded.config.is_none(), has_error, "{case:?}");
 
         let golden = data().join(case.with_extension("txt"));
-        if std::env::var_os("WIREWATCH_BLESS").is_some() {
+        if is_blessing() {
             std::fs::write(&golden, &said).unwrap();
         }
         let expected = std::fs::read_to_string(&golden).unwrap_or_default();
@@ -110,5 +119,272 @@ fn good_configurations_load_without_a_word() {
         let loaded = load(&case, &environment());
         assert_eq!(said(&loaded), "", "{case:?}");
         assert!(loaded.config.is_some(), "{case:?}");
+    }
+}
+
+#[test]
+fn the_shipped_configuration_is_good() {
+    let environment = Environment {
+        directory: PathBuf::from(env!("CARGO_MANIFEST_DIR")),
+        ..Environment::default()
+    };
+    let loaded = load(Path::new("config/wirewatch.toml"), &environment);
+    assert_eq!(said(&loaded), "");
+    let config = loaded.config.unwrap();
+    assert!(
+        (25..=40).contains(&config.feeds.len()),
+        "{} feeds",
+        config.feeds.len()
+    );
+    let publishers: BTreeSet<&str> = config
+        .feeds
+        .iter()
+        .map(|feed| feed.publisher.as_str())
+        .collect();
+    assert!(publishers.len() >= 25, "{publishers:?}");
+    assert!(!config.rules.rules().is_empty() && config.lists > 0 && config.receivers.len() == 1);
+}
+
+#[test]
+fn the_shipped_schema_is_what_check_prints() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/wirewatch.schema.json");
+    if is_blessing() {
+        std::fs::write(&path, schema::text()).unwrap();
+    }
+    let shipped = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        shipped == schema::text(),
+        "write it anew: wirewatch check --schema > config/wirewatch.schema.json"
+    );
+}
+
+proptest! {
+    /// Whatever a file holds: an answer, every problem with a place in the file, and pages that can be printed.
+    #[test]
+    fn no_file_is_too_odd(text in odd_file()) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.toml"), &text).unwrap();
+        let environment = Environment { directory: folder.path().to_owned(), ..environment() };
+        let loaded = load(Path::new("a.toml"), &environment);
+        let lines = text.split(|byte| *byte == b'\n').count();
+        for problem in &loaded.problems {
+            prop_assert!((1..=lines).contains(&problem.line));
+            prop_assert!(problem.column >= 1 && problem.column_end >= problem.column);
+            prop_assert!(problem.show(true).len() >= problem.show(false).len());
+        }
+        prop_assert_eq!(loaded.config.is_none(), loaded.problems.iter().any(|problem| problem.is_error()));
+    }
+}
+
+/// Bytes at random, TOML's punctuation at random, and the test cases with a few bytes changed.
+fn odd_file() -> impl Strategy<Value = Vec<u8>> {
+    let words = prop::sample::select(vec![
+        "[",
+        "]",
+        "[[",
+        "]]",
+        "{",
+        "}",
+        "=",
+        ".",
+        ",",
+        "\"",
+        "'",
+        "\"\"\"",
+        "'''",
+        "\\",
+        "#",
+        "\n",
+        "\r\n",
+        " ",
+        "\t",
+        "é",
+        "سلام",
+        "🚨",
+        "\u{202e}",
+        "rules",
+        "feeds",
+        "lists",
+        "receivers",
+        "poll",
+        "store",
+        "include",
+        "url",
+        "any",
+        "en",
+        "type",
+        "\"webhook\"",
+        "secret",
+        "interval",
+        "\"5m\"",
+        "5",
+        "true",
+        "1979-05-27",
+        "${HOST}",
+        "${",
+        "\"a.toml\"",
+        "\"*\"",
+        "{ file = \"a.toml\" }",
+        "headers",
+        "\\u0041",
+        "\\\n  ",
+        "a",
+        "-",
+    ]);
+    let cases: Vec<Vec<u8>> = cases("bad")
+        .into_iter()
+        .chain(cases("good"))
+        .map(|case| std::fs::read(data().join(case)).unwrap())
+        .collect();
+    let changes = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3u8), 1..6);
+    let changed = (prop::sample::select(cases), changes).prop_map(|(mut bytes, changes)| {
+        for (at, byte, change) in changes {
+            let at = at.index(bytes.len() + 1).min(bytes.len().saturating_sub(1));
+            match change {
+                _ if bytes.is_empty() => bytes.push(byte),
+                0 => bytes[at] = byte,
+                1 => bytes.insert(at, byte),
+                _ => drop(bytes.remove(at)),
+            }
+        }
+        bytes
+    });
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..64),
+        prop::collection::vec(words, 0..40).prop_map(|words| words.concat().into_bytes()),
+        changed,
+    ]
+}
+
+#[test]
+fn everything_that_is_written_arrives() {
+    let loaded = load(Path::new("good/everything/main.toml"), &environment());
+    let config = loaded.config.unwrap();
+    let seconds = Duration::from_secs;
+    assert_eq!(config.store.path, data().join("wirewatch.db"));
+    assert_eq!(config.store.keep, seconds(30 * 86_400));
+    let expected = PollSettings {
+        concurrency: 64,
+        per_host: 1,
+        contact: Some("mailto:ops@example.org".to_owned()),
+        allow_private: true,
+    };
+    assert_eq!(config.poll, expected);
+
+    let names: Vec<&str> = config.feeds.iter().map(|feed| feed.name.as_str()).collect();
+    assert_eq!(names, ["bbc-world", "plain", "fast", "file"]);
+    let poll = PollLimits {
+        interval: seconds(120),
+        adaptive: false,
+        interval_max: seconds(1800),
+        timeout: seconds(20),
+        body_bytes_max: 512 << 10,
+        backfill: seconds(12 * 3600),
+    };
+    let bbc = Feed {
+        url: "https://feeds.bbci.co.uk/news/world/rss.xml".to_owned(),
+        publisher: "bbc".to_owned(),
+        tags: vec!["wire".to_owned(), "en".to_owned()],
+        lang: Some("en".to_owned()),
+        poll: poll.clone(),
+        ..Feed::named("bbc-world")
+    };
+    assert_eq!(*config.feeds[0], bbc);
+    assert_eq!(
+        (
+            config.feeds[1].url.as_str(),
+            config.feeds[1].publisher.as_str()
+        ),
+        ("http://example.org/rss", "example.org")
+    );
+    let fast = PollLimits {
+        interval: seconds(60),
+        adaptive: true,
+        interval_max: seconds(300),
+        timeout: seconds(5),
+        body_bytes_max: 20 << 20,
+        backfill: seconds(0),
+    };
+    assert_eq!(config.feeds[2].poll, fast);
+    assert_eq!(config.feeds[3].poll, poll);
+
+    let receivers: Vec<&str> = config
+        .receivers
+        .iter()
+        .map(|receiver| receiver.name.as_str())
+        .collect();
+    assert_eq!(receivers, ["console", "log", "desk", "mail"]);
+    let desk = &config.receivers[2].wants;
+    let tags = ["syria".to_owned()];
+    assert!(desk.takes("rebel-advance", Severity::Medium, &tags));
+    for (rule, severity, tags) in [
+        ("rebel-advance", Severity::Low, &tags[..]),
+        ("airstrike", Severity::High, &tags),
+        ("rebel-advance", Severity::High, &[]),
+    ] {
+        assert!(
+            !desk.takes(rule, severity, tags),
+            "{rule} {severity:?} {tags:?}"
+        );
+    }
+
+    let rules = config.rules.rules();
+    let ids: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
+    assert_eq!(ids, ["rebel-advance", "everything"]);
+    let rule = &rules[0];
+    assert_eq!(
+        (rule.title.as_str(), rule.severity, rule.scope, rule.per),
+        (
+            "Armed group gains ground",
+            Severity::High,
+            Scope::Lead,
+            Per::Story
+        )
+    );
+    assert_eq!(
+        (
+            rule.any.len(),
+            rule.all.len(),
+            rule.none.len(),
+            rule.fire.len(),
+            rule.ignore.len()
+        ),
+        (2, 0, 1, 1, 1)
+    );
+    assert_eq!(
+        (rule.cooldown, rule.langs.as_slice()),
+        (
+            Some(seconds(7200)),
+            ["en".to_owned(), "ar".to_owned()].as_slice()
+        )
+    );
+    assert!(rule.feeds.takes(&config.feeds[0]) && !rule.feeds.takes(&config.feeds[1]));
+    assert_eq!(
+        (rules[1].per, rules[1].severity, config.lists),
+        (Per::Item, Severity::Medium, 1)
+    );
+    assert_eq!(config.files.len(), 2);
+}
+
+/// Where the database is, by `[store] url`, $STATE_DIRECTORY and the working directory.
+#[test]
+fn the_store_stands_where_the_service_may_write() {
+    for (url, state, expected) in [
+        ("sqlite:a.db", None, "/work/a.db"),
+        ("sqlite:a.db", Some("/var/lib/w"), "/var/lib/w/a.db"),
+        ("sqlite:/srv/a.db", Some("/var/lib/w"), "/srv/a.db"),
+        ("sqlite:///srv/a.db", None, "/srv/a.db"),
+        ("sqlite::memory:", Some("/var/lib/w"), ":memory:"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let main = folder.path().join("main.toml");
+        std::fs::write(&main, format!("[store]\nurl = {url:?}\n")).unwrap();
+        let environment = Environment {
+            directory: PathBuf::from("/work"),
+            state_directory: state.map(PathBuf::from),
+            ..Environment::default()
+        };
+        let config = load(&main, &environment).config.unwrap();
+        assert_eq!(config.store.path, Path::new(expected), "{url} {state:?}");
     }
 }

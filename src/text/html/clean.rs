@@ -59,6 +59,14 @@ impl Plain {
         }
     }
 
+    /// The same with room for `bytes` from the start.
+    pub fn sized(bytes: usize, bytes_max: usize) -> Plain {
+        Plain {
+            out: String::with_capacity(bytes.min(bytes_max)),
+            ..Plain::within(bytes_max)
+        }
+    }
+
     /// Nothing more fits.
     pub fn is_full(&self) -> bool {
         self.is_full

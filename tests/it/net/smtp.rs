@@ -253,6 +253,14 @@ async fn no_reply_is_an_error_in_words() {
         Err(NetError::Broken(_))
     ));
 
+    // A reply too many, as one injected before encryption would be: what came last is not about our message.
+    let (port, _heard) = start(&[EHLO, ("MAIL", "250 ok\r\n250 ok")]).await;
+    let error = deliver(mail(port)).await.unwrap_err();
+    assert!(
+        matches!(&error, NetError::Broken(text) if text.contains("out of step")),
+        "{error:?}"
+    );
+
     let port = closed_port().await.port();
     let error = deliver(mail(port)).await.unwrap_err();
     assert_eq!(
