@@ -4,6 +4,7 @@ mod cli;
 mod config;
 mod crash;
 mod net;
+mod pack;
 mod scenarios;
 mod store;
 mod tidy;
