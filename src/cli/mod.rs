@@ -6,16 +6,19 @@
 mod alerts;
 mod check;
 mod completions;
+mod eval;
 mod explained;
 mod feeds;
 mod feeds_opml;
 mod hits;
 mod input;
 mod items;
+mod labelled;
 mod man;
 mod run;
 mod scan;
 mod show;
+mod terms;
 mod why;
 mod wire;
 
@@ -76,6 +79,8 @@ enum Command {
     Check(check::Args),
     Scan(scan::Args),
     Why(why::Args),
+    Eval(eval::Args),
+    Terms(terms::Args),
     Alerts(alerts::Args),
     Feeds(feeds::Args),
     Completions(completions::Args),
@@ -110,6 +115,8 @@ pub fn main() -> ExitCode {
         Command::Feeds(args) => (feeds::run(args, globals), EXIT_ERROR),
         Command::Scan(args) => (scan::run(args, globals), EXIT_ERROR),
         Command::Why(args) => (why::run(args, globals), EXIT_ERROR),
+        Command::Eval(args) => (eval::run(&args, globals), EXIT_ERROR),
+        Command::Terms(args) => (terms::run(&args, globals), EXIT_ERROR),
         Command::Completions(args) => (completions::run(args), EXIT_ERROR),
         Command::Man(args) => (man::run(args), EXIT_ERROR),
     };

@@ -5,6 +5,7 @@ mod config;
 mod crash;
 mod daemon;
 mod net;
+mod pack;
 mod scenarios;
 mod store;
 mod tidy;
