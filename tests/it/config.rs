@@ -113,6 +113,49 @@ fn no_message_shows_a_secret() {
     }
 }
 
+/// One slip of the keyboard anywhere in a file with secrets.
+#[test]
+fn no_slip_shows_a_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let environment = Environment {
+        directory: folder.path().to_owned(),
+        ..environment()
+    };
+    let check = |text: &str| {
+        std::fs::write(folder.path().join("a.toml"), text).unwrap();
+        let loaded = load(Path::new("a.toml"), &environment);
+        for problem in &loaded.problems {
+            let shown = serde_json::to_string(problem).unwrap();
+            assert!(!shown.contains("hunter2"), "{text}\n{shown}");
+        }
+    };
+    let text = r#"
+[receivers.desk]
+type = "webhook"
+url = "https://hooks.example.org/hunter2"
+secret = "hunter2"
+headers = { Authorization = "hunter2" }
+[receivers.mail]
+type = "email"
+host = "smtp.example.org"
+from = "a@example.org"
+to = ["b@example.org"]
+username = "me"
+password = 'hunter2'
+"#;
+    let slips = ["", "\"", "'", "=", "\u{0}"];
+    for (at, character) in text.char_indices() {
+        let (before, after) = text.split_at(at);
+        let rest = &after[character.len_utf8()..];
+        let is_of_the_secret = text
+            .match_indices("hunter2")
+            .any(|(from, secret)| (from..from + secret.len()).contains(&at));
+        for slip in slips.into_iter().filter(|_| !is_of_the_secret) {
+            check(&format!("{before}{slip}{rest}"));
+        }
+    }
+}
+
 #[test]
 fn good_configurations_load_without_a_word() {
     for case in cases("good") {
