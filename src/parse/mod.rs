@@ -29,7 +29,7 @@ mod xml;
 use crate::model::Item;
 
 pub use hints::Hints;
-pub use identity::identity;
+pub use identity::{identity, second_key};
 pub use json::item_from_json;
 pub use lang::primary as primary_language;
 
@@ -155,3 +155,6 @@ fn read_xml(text: &str, url: &str) -> Result<Parsed, ParseError> {
     }
     Ok(parsed)
 }
+
+#[cfg(test)]
+mod tests;

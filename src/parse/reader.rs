@@ -158,7 +158,9 @@ impl<'a> Reader<'a> {
         let parent = self.parent();
         self.stack.push(Frame { element, ..frame });
         self.begin(element, parent, &tag);
-        if tag.is_empty {
+        // A link with its address in an attribute has no content; where it was never closed, its neighbours follow.
+        let is_whole = matches!(element, Element::Link | Element::Anchor) && self.capture.is_none();
+        if tag.is_empty || is_whole {
             self.end_text();
             self.pop();
         }
@@ -166,7 +168,7 @@ impl<'a> Reader<'a> {
 
     /// Takes up `xmlns`, `xml:base` and `xml:lang`.
     fn enter_scope(&mut self, attributes: &'a str) {
-        for (name, value) in xml::Attributes(attributes) {
+        for (name, value) in xml::Attributes(attributes).take(ATTRIBUTES_MAX) {
             if let Some(prefix) = name.strip_prefix("xmlns") {
                 self.scopes.declare(prefix.trim_start_matches(':'), value);
             } else if name == "xml:base" || name == "BASE" {
@@ -204,7 +206,7 @@ impl<'a> Reader<'a> {
             return;
         }
         let mut entry = Entry::default();
-        for (name, value) in xml::Attributes(tag.attributes) {
+        for (name, value) in xml::Attributes(tag.attributes).take(ATTRIBUTES_MAX) {
             let name = name.rsplit(':').next().unwrap_or(name);
             if name.eq_ignore_ascii_case("about") {
                 let about = self.unescaped(value);
@@ -230,6 +232,9 @@ impl<'a> Reader<'a> {
             self.reading.is_feed = true;
             let local = tag.name.rsplit(':').next().unwrap_or_default();
             self.is_atom |= local.eq_ignore_ascii_case("feed");
+            if self.entry.is_none() {
+                self.begin_feed(tag);
+            }
             return;
         }
         if element == Item {
@@ -248,14 +253,11 @@ impl<'a> Reader<'a> {
         if !is_wanted {
             return;
         }
-        if element == Link && self.begin_link(tag) {
+        if matches!(element, Link | Anchor) && (self.begin_link(tag) || element == Anchor) {
             return;
         }
         if element == Category {
             self.begin_category(tag);
-        }
-        if element == Author && parent == Item {
-            // RSS writes the name here; Atom opens a container.
         }
         self.capture = Some(Capture {
             name: tag.name,
@@ -270,11 +272,23 @@ impl<'a> Reader<'a> {
         self.buffer.clear();
     }
 
+    /// The language and the page that the feed's own tag names (Atom; CDF).
+    fn begin_feed(&mut self, tag: &Tag<'a>) {
+        let parsed = &mut self.reading.parsed;
+        if parsed.lang.is_none() {
+            parsed.lang = self.langs.last().cloned().flatten();
+        }
+        let href = xml::attribute(tag.attributes, |name| name.eq_ignore_ascii_case("href"));
+        if let Some(href) = href {
+            parsed.site = link::absolute(href, self.bases.last());
+        }
+    }
+
     /// A link with its address in an attribute; false where the address is the text.
     fn begin_link(&mut self, tag: &Tag<'a>) -> bool {
         let mut href = None;
         let (mut rel, mut kind) = ("", "");
-        for (name, value) in xml::Attributes(tag.attributes) {
+        for (name, value) in xml::Attributes(tag.attributes).take(ATTRIBUTES_MAX) {
             match name.rsplit(':').next().unwrap_or(name) {
                 "href" | "HREF" | "resource" => href = Some(self.unescaped(value)),
                 "rel" => rel = value,
@@ -373,9 +387,14 @@ impl<'a> Reader<'a> {
             self.capture = None;
             return false;
         }
-        let cannot_be_within =
-            matches!(element, Element::Item | Element::Guid | Element::Published)
-                && capture.form != Form::Inline;
+        let cannot_be_within = match element {
+            Element::Item | Element::Guid | Element::Published => capture.form != Form::Inline,
+            // Below a description they may be HTML's own; below a title they are its neighbours.
+            Element::Link | Element::Summary | Element::Content => {
+                capture.element == Element::Title
+            }
+            _ => false,
+        };
         if cannot_be_within {
             self.end_text();
             self.pop();
@@ -485,8 +504,10 @@ impl<'a> Reader<'a> {
         let mut item = entry.finish();
         let source = &self.text[self.item_from..self.pieces.piece_from().max(self.item_from)];
         if is_nameless(&item) {
-            // An author or a category alone is still an item; one without any element is none.
-            let is_empty = source.trim_end().ends_with('>') && source.matches('<').count() < 2;
+            // An author or a category alone is still an item; one without any element or attribute is none.
+            let is_empty = source.trim_end().ends_with('>')
+                && source.matches('<').count() < 2
+                && !source.contains('=');
             if is_empty || source.is_empty() {
                 return;
             }
@@ -569,7 +590,7 @@ impl<'a> Reader<'a> {
                 })
                 .is_none_or(|value| value.trim().eq_ignore_ascii_case("true"));
                 if is_link {
-                    entry.permalink(link::absolute(written, base));
+                    entry.permalink(link::absolute(written, None));
                 }
                 entry.item.id.clear();
                 entry.id(html::plain_within(written, usize::MAX));
@@ -600,12 +621,12 @@ impl<'a> Reader<'a> {
     }
 
     fn finish(mut self) -> Reading {
-        let is_within_text = self.capture.is_some() || self.pieces.is_cut;
-        if is_within_text {
+        let is_cut = self.capture.is_some() || self.pieces.is_cut || !self.stack.is_empty();
+        if is_cut {
             // The rest of this item is still to come: kept now, it would be known and never read whole.
             self.entry = None;
         }
-        self.reading.parsed.is_partial = is_within_text || !self.stack.is_empty();
+        self.reading.parsed.is_partial = is_cut;
         while !self.stack.is_empty() {
             self.pop();
         }

@@ -161,11 +161,15 @@ impl Vocabulary {
         let (first, second) = reading.langs_for(&joined);
         for lang in [Some(first), second].into_iter().flatten() {
             let beginning = stem::folded_word(lang, before);
+            let next = stem::folded_word(lang, after).chars().next();
             let start = atoms.len();
             self.inflected(&joined, lang, atoms);
             let mut index = start;
             while let Some(atom) = atoms.get(index) {
-                match self.def(*atom).is_some_and(|def| begins(def, &beginning)) {
+                match self
+                    .def(*atom)
+                    .is_some_and(|def| begins(def, &beginning, next))
+                {
                     true => index += 1,
                     false => _ = atoms.swap_remove(index),
                 }
@@ -235,9 +239,12 @@ impl Vocabulary {
     }
 }
 
-/// Whether the atom's word may be written as two, the first of them being this.
-fn begins(def: &AtomDef, beginning: &str) -> bool {
-    closed_word(def).is_some_and(|word| word.len() > beginning.len() && word.starts_with(beginning))
+/// Whether the atom's word may be written as two, the first of them being this and the second beginning so.
+fn begins(def: &AtomDef, beginning: &str, next: Option<char>) -> bool {
+    closed_word(def).is_some_and(|word| {
+        word.strip_prefix(beginning)
+            .is_some_and(|rest| next.is_some() && rest.chars().next() == next)
+    })
 }
 
 /// The folded word, where it is long enough to be recognised when written as two.

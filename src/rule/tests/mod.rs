@@ -2,6 +2,9 @@
 
 use super::*;
 
+mod naive;
+mod property;
+
 pub(super) fn text(text: &str) -> Text {
     Text {
         text: text.to_owned(),
