@@ -10,6 +10,7 @@ use toml::de::DeTable;
 use super::{
     checked::{Checked, Written, complain},
     environment::Environment,
+    mask,
     problem::Finding,
     read::Reader,
     source::{Source, Spot, decode},
@@ -112,8 +113,18 @@ impl Files {
         }
         .file(document.get_ref());
         // What a broken line was mended to is a guess: problems of the guess are noise.
-        findings
-            .retain(|finding| broken_lines.is_empty() || !broken_lines.contains(&line(finding)));
+        if !errors.is_empty() {
+            // Where a secret may stand, what was read may be one: nothing is said that could repeat it.
+            let hidden = mask::find_in_broken(&text);
+            let is_hidden = |finding: &Finding| {
+                let spot = finding.spot.range();
+                hidden
+                    .iter()
+                    .any(|part| part.start < spot.end && spot.start < part.end)
+            };
+            findings
+                .retain(|finding| !broken_lines.contains(&line(finding)) && !is_hidden(finding));
+        }
         self.findings.extend(syntax);
         self.findings.append(&mut findings);
 
