@@ -15,7 +15,7 @@ use super::{
     lists::Lists,
     program::{
         Gate, LIST_TARGET, Node, NodeId, Phrase, Program, RegexDef, RuleProgram, Signal, Slice,
-        Triggers, View,
+        Target, Triggers, View,
     },
     query::{self, FieldName, NearKind, Pattern, PatternKind, Query, QueryKind},
     vocabulary::{Atom, AtomDef, Vocabulary},
@@ -75,6 +75,9 @@ impl Compiler {
                 any: self.entries(&rule.any, view, lists),
                 all: self.entries(&rule.all, view, lists),
                 none: self.entries(&rule.none, view, lists),
+                is_filtered: !rule.langs.is_empty()
+                    || rule.feeds.names.is_some()
+                    || rule.feeds.tags.is_some(),
             };
             if rule.any.is_empty() && rule.all.is_empty() {
                 self.problem(
@@ -587,19 +590,25 @@ impl Compiler {
             program: &self.program,
             lists,
         };
-        let mut pairs: Vec<(Signal, u32)> = Vec::with_capacity(self.program.rules.len() * 2);
-        let mut found = Vec::new();
+        let mut pairs: Vec<(Signal, Target)> = Vec::with_capacity(self.program.rules.len() * 2);
         for (node, signal) in &chooser.lists {
-            found.clear();
             if let Node::List { entries, .. } = self.program.node(*node) {
-                chooser.any(entries, &mut found);
+                let rule = LIST_TARGET | signal;
+                let found = chooser.any(entries).into_iter();
+                pairs.extend(found.map(|(trigger, guards)| (trigger, Target { rule, guards })));
             }
-            pairs.extend(found.iter().map(|trigger| (*trigger, LIST_TARGET | signal)));
         }
         for (index, rule) in (0..).zip(&self.program.rules) {
-            found.clear();
-            chooser.rule(rule, &mut found);
-            pairs.extend(found.iter().map(|trigger| (*trigger, index)));
+            let found = chooser.rule(rule).into_iter();
+            pairs.extend(found.map(|(trigger, guards)| {
+                (
+                    trigger,
+                    Target {
+                        rule: index,
+                        guards,
+                    },
+                )
+            }));
         }
         let signals = self.program.signals() + self.list_nodes.len();
         self.program.triggers = Triggers::new(signals, pairs);

@@ -181,16 +181,21 @@ impl<'a> Matcher<'a> {
         while let Some(signal) = scratch.signals.get(next) {
             next += 1;
             for target in self.program.triggers.of(*signal) {
-                if target & LIST_TARGET == 0 {
-                    if let Some(woken) = scratch.woken.get_mut(*target as usize)
+                if !scratch.page.has_any(&target.guards) {
+                    continue;
+                }
+                if target.rule & LIST_TARGET == 0 {
+                    if let Some(woken) = scratch.woken.get_mut(target.rule as usize)
                         && *woken != epoch
                     {
                         *woken = epoch;
-                        scratch.awake.push(*target);
+                        scratch.awake.push(target.rule);
                     }
-                } else if !scratch.page.has(target & !LIST_TARGET) {
-                    scratch.page.signal_without_place(target & !LIST_TARGET);
-                    scratch.signals.push(target & !LIST_TARGET);
+                } else if !scratch.page.has(target.rule & !LIST_TARGET) {
+                    scratch
+                        .page
+                        .signal_without_place(target.rule & !LIST_TARGET);
+                    scratch.signals.push(target.rule & !LIST_TARGET);
                 }
             }
         }
@@ -202,7 +207,7 @@ impl<'a> Matcher<'a> {
             return false;
         };
         let program = self.program;
-        self.takes_lang(rule)
+        (!entries.is_filtered || self.takes_lang(rule))
             && (entries.any.len == 0
                 || program
                     .children(entries.any)
@@ -216,7 +221,7 @@ impl<'a> Matcher<'a> {
                 .children(entries.none)
                 .iter()
                 .any(|node| self.holds(*node))
-            && rule.feeds.takes(self.feed)
+            && (!entries.is_filtered || rule.feeds.takes(self.feed))
     }
 
     pub fn takes_lang(&self, rule: &RuleSource) -> bool {

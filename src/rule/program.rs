@@ -105,6 +105,8 @@ pub(super) struct RuleProgram {
     pub any: Slice,
     pub all: Slice,
     pub none: Slice,
+    /// Whether the rule has languages or feeds besides.
+    pub is_filtered: bool,
 }
 
 /// Everything that matching needs, immutable.
@@ -146,19 +148,33 @@ impl Program {
 /// language, each list, and at last the one that is always there.
 pub(super) type Signal = u32;
 
-/// For each signal the rules it wakes and the lists it passes on to.
-#[derive(Debug, Default)]
-pub(super) struct Triggers {
-    /// Where each signal's targets start, one more than there are signals.
-    starts: Vec<u32>,
-    targets: Vec<u32>,
+/// A rule that a signal wakes, or a list that it signals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Target {
+    /// A rule, or [`LIST_TARGET`] and a list's signal.
+    pub rule: u32,
+    /// Of these one must have occurred as well; from the front, [`NO_GUARD`] behind the last. Most rules that wake
+    /// would fall asleep at once: so they are not even looked at.
+    pub guards: Guards,
 }
+
+pub(super) type Guards = [Signal; 3];
+pub(super) const NO_GUARD: Signal = u32::MAX;
+pub(super) const UNGUARDED: Guards = [NO_GUARD; 3];
 
 /// Targets from here on are signals (lists) themselves.
 pub(super) const LIST_TARGET: u32 = 1 << 31;
 
+/// For each signal its targets.
+#[derive(Debug, Default)]
+pub(super) struct Triggers {
+    /// Where each signal's targets start, one more than there are signals.
+    starts: Vec<u32>,
+    targets: Vec<Target>,
+}
+
 impl Triggers {
-    pub fn new(signals: usize, mut pairs: Vec<(Signal, u32)>) -> Triggers {
+    pub fn new(signals: usize, mut pairs: Vec<(Signal, Target)>) -> Triggers {
         pairs.sort_unstable();
         pairs.dedup();
         let mut starts = vec![0; signals + 1];
@@ -175,7 +191,7 @@ impl Triggers {
     }
 
     #[inline]
-    pub fn of(&self, signal: Signal) -> &[u32] {
+    pub fn of(&self, signal: Signal) -> &[Target] {
         let at = signal as usize;
         match self.starts.get(at..at + 2) {
             Some(&[start, end]) => self

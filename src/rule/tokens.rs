@@ -4,8 +4,8 @@
 //! of words. Nothing is allocated once the vectors have grown to the size of the usual item.
 
 use super::{
-    memo::Memo,
-    program::{Program, Signal, Slice, View},
+    memo::{Found, Memo, PLAIN, ReadingKey, Sought},
+    program::{Guards, NO_GUARD, Program, Signal, View},
 };
 use crate::{
     model::{Feed, Field, Item},
@@ -17,6 +17,9 @@ use crate::{
 
 /// Words of the text that belong to the lead.
 pub(super) const LEAD_WORDS: usize = 60;
+/// Stretches sought together.
+const BATCH: usize = 64;
+
 /// Letters that each of two spaced words needs to be read as one.
 pub(super) const SPACED_LETTERS_MIN: usize = 3;
 
@@ -124,6 +127,7 @@ pub(super) struct Page {
     /// Pairs of words that were read as one, with their token.
     compounds: Vec<(u32, u32)>,
     joined: String,
+    batch: Vec<Sought>,
     epoch: u32,
 }
 
@@ -140,6 +144,7 @@ impl Page {
             occurrences: Vec::new(),
             compounds: Vec::new(),
             joined: String::new(),
+            batch: Vec::new(),
             epoch: 0,
         }
     }
@@ -282,41 +287,75 @@ impl Page {
         words_max: usize,
     ) -> u32 {
         let first = self.words.len();
+        let key = ReadingKey::new(reading, false);
         let mut heads = 0;
-        for run in Runs::new(text) {
-            let Some(stretch) = text.get(run.clone()) else {
-                continue;
-            };
-            let tokens = self.memo.run(stretch, reading, &program.vocabulary);
-            for number in tokens.start..tokens.start + tokens.len {
-                if self.words.len() - first >= words_max {
-                    return self.words.len() as u32;
-                }
-                let token = *self.memo.token(number);
-                let at = self.words.len() as u32;
-                self.words.push(Word {
-                    start: run.start as u32 + token.start,
-                    end: run.start as u32 + token.end,
-                    token: number,
-                    part,
-                });
-                for index in token.atoms.start..token.atoms.start + token.atoms.len {
-                    if let Some(atom) = self.memo.atom(index) {
-                        self.signal(
-                            atom,
-                            Span {
-                                start: at,
-                                end: at + 1,
-                            },
-                        );
+        let mut runs = Runs::new(text);
+        let mut batch = std::mem::take(&mut self.batch);
+        'text: loop {
+            batch.clear();
+            while batch.len() < BATCH
+                && let Some(run) = runs.next()
+            {
+                batch.push(Memo::seek(text, run.start, run.end, key));
+            }
+            for sought in &batch {
+                let tokens = match self
+                    .memo
+                    .find(sought, text, reading, key, &program.vocabulary)
+                {
+                    Found::Plain(letter) => {
+                        if self.words.len() - first >= words_max {
+                            break 'text;
+                        }
+                        let word = Word {
+                            start: sought.start,
+                            end: sought.end,
+                            token: PLAIN,
+                            part,
+                        };
+                        self.words.push(word);
+                        if heads & letter != 0 {
+                            self.compound(program, text, self.words.len() as u32 - 1, reading);
+                        }
+                        heads = 0;
+                        continue;
                     }
+                    Found::Tokens(tokens) => tokens,
+                };
+                for number in tokens.start..tokens.start + tokens.len {
+                    if self.words.len() - first >= words_max {
+                        break 'text;
+                    }
+                    let token = *self.memo.token(number);
+                    let at = self.words.len() as u32;
+                    self.words.push(Word {
+                        start: sought.start + token.start,
+                        end: sought.start + token.end,
+                        token: number,
+                        part,
+                    });
+                    for index in token.atoms.start..token.atoms.start + token.atoms.len {
+                        if let Some(atom) = self.memo.atom(index) {
+                            self.signal(
+                                atom,
+                                Span {
+                                    start: at,
+                                    end: at + 1,
+                                },
+                            );
+                        }
+                    }
+                    if heads & token.first != 0 {
+                        self.compound(program, text, at, reading);
+                    }
+                    heads = token.heads;
                 }
-                if heads & token.first != 0 {
-                    self.compound(program, text, at, reading);
-                }
-                heads = token.heads;
+            }
+            if batch.len() < BATCH {
+                break;
             }
         }
+        self.batch = batch;
         self.words.len() as u32
     }
 
@@ -404,6 +443,13 @@ impl Page {
             .is_some_and(|seen| seen.epoch == self.epoch)
     }
 
+    /// Whether there is nothing to guard, or one of the guards.
+    #[inline]
+    pub fn has_any(&self, guards: &Guards) -> bool {
+        let [first, second, third] = *guards;
+        first == NO_GUARD || self.has(first) || self.has(second) || self.has(third)
+    }
+
     /// Where a signal occurred, by end, then by length.
     #[inline]
     pub fn spans(&self, signal: Signal) -> Spans<'_> {
@@ -440,10 +486,6 @@ impl Page {
         self.words
             .get(bounds.0 as usize..bounds.1 as usize)
             .unwrap_or_default()
-    }
-
-    pub fn tokens(&self, tokens: Slice) -> impl Iterator<Item = u32> {
-        tokens.start..tokens.start + tokens.len
     }
 }
 

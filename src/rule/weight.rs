@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
 
 use super::{
-    program::{Node, NodeId, Program, RuleProgram, Signal, Slice},
+    program::{Guards, Node, NodeId, Program, RuleProgram, Signal, Slice, UNGUARDED},
     query::{NearKind, PatternKind},
     vocabulary::Atom,
 };
@@ -19,10 +19,14 @@ pub(super) struct Chooser<'a> {
     pub lists: HashMap<NodeId, Signal>,
 }
 
+/// A signal that wakes, and the signals of which one must be there as well.
+type Trigger = (Signal, Guards);
+
 impl Chooser<'_> {
     /// The signals of which one must occur for the rule to match.
-    pub fn rule(&self, rule: &RuleProgram, found: &mut Vec<Signal>) {
+    pub fn rule(&self, rule: &RuleProgram) -> Vec<Trigger> {
         let any = self.program.children(rule.any);
+        let all = self.program.children(rule.all);
         let any_cost = match any {
             [] => u64::MAX,
             _ => any
@@ -30,18 +34,51 @@ impl Chooser<'_> {
                 .map(|node| self.cost(*node))
                 .fold(0, u64::saturating_add),
         };
-        let all = self.program.children(rule.all);
-        let cheapest = all.iter().map(|node| (self.cost(*node), *node)).min();
-        match cheapest {
-            Some((cost, node)) if cost < any_cost => self.collect(node, found),
-            _ if any.is_empty() => found.push(self.program.always()),
-            _ => self.any(rule.any, found),
+        match self.cheapest(all) {
+            Some((index, cost)) if cost < any_cost => {
+                let mut found = self.collect(all[index]);
+                self.guard(&mut found, all, index);
+                if !any.is_empty() {
+                    self.guard_by(&mut found, &self.any(rule.any));
+                }
+                found
+            }
+            _ if any.is_empty() => vec![(self.program.always(), UNGUARDED)],
+            _ => {
+                let mut found = self.any(rule.any);
+                self.guard(&mut found, all, usize::MAX);
+                found
+            }
         }
     }
 
-    pub fn any(&self, children: Slice, found: &mut Vec<Signal>) {
-        for child in self.program.children(children) {
-            self.collect(*child, found);
+    pub fn any(&self, children: Slice) -> Vec<Trigger> {
+        self.program
+            .children(children)
+            .iter()
+            .flat_map(|child| self.collect(*child))
+            .collect()
+    }
+
+    fn cheapest(&self, nodes: &[NodeId]) -> Option<(usize, u64)> {
+        nodes
+            .iter()
+            .map(|node| self.cost(*node))
+            .enumerate()
+            .min_by_key(|(_, cost)| *cost)
+    }
+
+    /// Guards what is unguarded by the cheapest of the other nodes that must hold.
+    fn guard(&self, found: &mut [Trigger], required: &[NodeId], taken: usize) {
+        let mut others: Vec<(u64, NodeId)> = required
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| *index != taken)
+            .map(|(_, node)| (self.cost(*node), *node))
+            .collect();
+        others.sort_unstable();
+        for (_, node) in others.iter().take(2) {
+            self.guard_by(found, &self.collect(*node));
         }
     }
 
@@ -102,49 +139,75 @@ impl Chooser<'_> {
         }
     }
 
-    fn collect(&self, node: NodeId, found: &mut Vec<Signal>) {
+    fn collect(&self, node: NodeId) -> Vec<Trigger> {
         let program = self.program;
-        let cheapest = |children: &[NodeId]| {
-            children
-                .iter()
-                .copied()
-                .min_by_key(|child| self.cost(*child))
-        };
+        let single = |signal| vec![(signal, UNGUARDED)];
         match program.node(node) {
-            Node::Atom { atom, .. } => found.push(atom),
+            Node::Atom { atom, .. } => single(atom),
             Node::Phrase { phrase, .. } => {
                 let phrase = &program.phrases[phrase as usize];
-                let atoms = phrase.atoms.of(&program.phrase_atoms);
-                found.extend(
-                    atoms
-                        .iter()
-                        .copied()
-                        .min_by_key(|atom| self.atom_cost(*atom)),
-                );
-                found.extend(phrase.closed);
-            }
-            Node::Regex { regex, .. } => found.push(program.regex_signal(regex)),
-            Node::Lang { lang } => found.push(program.lang_signal(lang)),
-            Node::Not(_) => found.push(program.always()),
-            Node::All(children) => {
-                if let Some(child) = cheapest(program.children(children)) {
-                    self.collect(child, found);
+                let mut atoms = phrase.atoms.of(&program.phrase_atoms).to_vec();
+                atoms.sort_by_key(|atom| self.atom_cost(*atom));
+                let mut found: Vec<Trigger> = atoms
+                    .first()
+                    .map(|rarest| (*rarest, UNGUARDED))
+                    .into_iter()
+                    .collect();
+                if let Some(second) = atoms.get(1) {
+                    self.guard_by(&mut found, &[(*second, UNGUARDED)]);
                 }
+                found.extend(phrase.closed.map(|closed| (closed, UNGUARDED)));
+                found
             }
-            Node::Any(children) => self.any(children, found),
+            Node::Regex { regex, .. } => single(program.regex_signal(regex)),
+            Node::Lang { lang } => single(program.lang_signal(lang)),
+            Node::Not(_) => single(program.always()),
+            Node::All(children) => {
+                let children = program.children(children);
+                let Some((index, _)) = self.cheapest(children) else {
+                    return single(program.always());
+                };
+                let mut found = self.collect(children[index]);
+                self.guard(&mut found, children, index);
+                found
+            }
+            Node::Any(children) => self.any(children),
             Node::List { entries, .. } => match self.lists.get(&node) {
-                Some(signal) => found.push(*signal),
-                None => self.any(entries, found),
+                Some(signal) => single(*signal),
+                None => self.any(entries),
             },
             Node::Near {
                 left,
                 kind: NearKind::NotNear,
                 ..
-            } => self.collect(left, found),
+            } => self.collect(left),
             Node::Near { left, right, .. } => {
-                if let Some(side) = cheapest(&[left, right]) {
-                    self.collect(side, found);
-                }
+                let (rarer, other) = if self.cost(left) <= self.cost(right) {
+                    (left, right)
+                } else {
+                    (right, left)
+                };
+                let mut found = self.collect(rarer);
+                self.guard_by(&mut found, &self.collect(other));
+                found
+            }
+        }
+    }
+
+    /// Lets what is unguarded ask for one of the others as well, where those are few. What asks for itself stays unguarded,
+    /// and lists are no guards: their signals come while rules already wake.
+    fn guard_by(&self, found: &mut [Trigger], others: &[Trigger]) {
+        let mut guards = UNGUARDED;
+        let is_list = |(signal, _): &Trigger| *signal >= self.program.first_list_signal();
+        if others.is_empty() || others.len() > guards.len() || others.iter().any(is_list) {
+            return;
+        }
+        for (guard, (signal, _)) in guards.iter_mut().zip(others) {
+            *guard = *signal;
+        }
+        for (signal, own) in found {
+            if *own == UNGUARDED && !guards.contains(signal) {
+                *own = guards;
             }
         }
     }
