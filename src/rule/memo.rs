@@ -20,6 +20,7 @@ const RUNS_MAX: usize = SLOTS / 4 * 3;
 const PROBES_MAX: usize = 12;
 /// Longer stretches (unspaced scripts, garbage) are divided again each time; their words are remembered.
 const RUN_BYTES_MAX: usize = 64;
+const _: () = assert!(RUN_BYTES_MAX <= u8::MAX as usize);
 /// Bytes of atoms, words and long keys before the memo starts anew.
 const ATOMS_MAX: usize = 1 << 21;
 
@@ -31,23 +32,25 @@ pub(super) struct Token {
     pub end: u32,
     pub atoms: Slice,
     /// See [`Meaning::heads`].
-    pub heads: u64,
+    pub heads: u32,
     /// The bit of the word's own first letter, for a word before it that has heads.
-    pub first: u64,
+    pub first: u32,
 }
 
-/// 32 bytes, so that a lookup touches one cache line; for a word that no rule knows it is all that is touched.
+/// 32 bytes, so that a lookup touches one cache line; for a word that no rule wants it is all that is touched.
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
     key: (u64, u64),
-    /// Of the key's bytes; 0 in an empty slot.
-    len: u16,
-    reading: u16,
     tokens: u32,
-    tokens_len: u16,
+    /// Of a plain word, as in its token.
+    heads: u32,
+    reading: u16,
+    /// Of the key's bytes; 0 in an empty slot.
+    len: u8,
+    tokens_len: u8,
     /// One word, the whole stretch, and no rule wants it.
     is_plain: bool,
-    /// Of a plain word: which bit its first letter has.
+    /// Of a plain word: which bit its first letter has; past the last bit for none.
     first: u8,
 }
 
@@ -63,8 +66,8 @@ pub(super) struct Sought {
 
 /// What a stretch turned out to be.
 pub(super) enum Found {
-    /// One word that no rule wants, and the bit of its first letter.
-    Plain(u64),
+    /// One word that no rule wants by itself, and what it may be joined with, as in its token.
+    Plain { heads: u32, first: u32 },
     /// Words, by the numbers of their tokens.
     Tokens(Slice),
 }
@@ -87,7 +90,10 @@ impl Slot {
     #[inline]
     fn found(&self) -> Found {
         match self.is_plain {
-            true => Found::Plain(1u64.checked_shl(u32::from(self.first)).unwrap_or(0)),
+            true => Found::Plain {
+                heads: self.heads,
+                first: 1u32.checked_shl(u32::from(self.first)).unwrap_or(0),
+            },
             false => Found::Tokens(Slice {
                 start: self.tokens,
                 len: u32::from(self.tokens_len),
@@ -255,7 +261,7 @@ impl Memo {
             vocabulary,
         ) {
             Found::Tokens(tokens) => tokens,
-            Found::Plain(_) => Slice::default(),
+            Found::Plain { .. } => Slice::default(),
         }
     }
 
@@ -270,7 +276,7 @@ impl Memo {
         if run.len() > RUN_BYTES_MAX {
             return Found::Tokens(self.learn_long(run, reading, reading_key, vocabulary));
         }
-        let len = run.len() as u16;
+        let len = run.len() as u8;
         let mut target = sought.home as usize & (SLOTS - 1);
         for probe in 0..PROBES_MAX {
             let at = (sought.home as usize + probe) & (SLOTS - 1);
@@ -317,21 +323,22 @@ impl Memo {
         };
         let mut slot = Slot {
             key,
-            len: run.len() as u16,
+            len: run.len() as u8,
             reading: reading_key.0,
             tokens: tokens.start,
-            tokens_len: tokens.len as u16,
+            tokens_len: tokens.len as u8,
+            heads: 0,
             is_plain: false,
             first: 0,
         };
         if let [token] = tokens.of(&self.tokens)
             && (token.start, token.end as usize) == (0, run.len())
             && token.atoms.len == 0
-            && token.heads == 0
             && !reading_key.is_compound()
         {
             slot.is_plain = true;
-            // 64, for a word that begins with no letter, shifts to nothing.
+            slot.heads = token.heads;
+            // 32, for a word that begins with no letter, shifts to nothing.
             slot.first = token.first.trailing_zeros() as u8;
             self.tokens.pop();
         }
@@ -390,7 +397,8 @@ impl Memo {
     ) -> Token {
         let sought = Memo::seek(word, 0, word.len(), key);
         match self.lookup(word, &sought, reading, key, vocabulary) {
-            Found::Plain(first) => Token {
+            Found::Plain { heads, first } => Token {
+                heads,
                 first,
                 ..Token::default()
             },

@@ -5,7 +5,7 @@
 
 use super::{
     memo::{Found, Memo, PLAIN, ReadingKey, Sought},
-    program::{Guards, NO_GUARD, Program, Signal, View},
+    program::{Guards, NO_GUARD, Program, Signal, Slice, View},
 };
 use crate::{
     model::{Feed, Field, Item},
@@ -95,11 +95,12 @@ pub(super) struct Span {
     pub end: u32,
 }
 
+/// A signal's state and, so that one look suffices, the stretch of its targets.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     epoch: u32,
-    first: u32,
     last: u32,
+    targets: Slice,
 }
 
 const NONE: u32 = u32::MAX;
@@ -120,8 +121,8 @@ pub(super) struct Page {
     pub reading: Reading,
     /// The text of the lead: the summary, or the content where the summary has no words.
     pub lead: Part,
-    /// Every signal of this item, in the order of first occurrence.
-    pub signals: Vec<Signal>,
+    /// The targets of every signal of this item.
+    pub signals: Vec<Slice>,
     seen: Vec<Seen>,
     occurrences: Vec<Occurrence>,
     /// Pairs of words that were read as one, with their token.
@@ -150,11 +151,15 @@ impl Page {
     }
 
     /// Makes ready for another set of rules.
-    pub fn reset(&mut self, signals: usize) {
+    pub fn reset(&mut self, program: &Program) {
         self.memo.forget();
         self.epoch = 0;
         self.seen.clear();
-        self.seen.resize(signals, Seen::default());
+        let signals = 0..program.signals_and_lists() as Signal;
+        self.seen.extend(signals.map(|signal| Seen {
+            targets: program.triggers.slice(signal),
+            ..Seen::default()
+        }));
     }
 
     /// A number that marks what belongs to the present item.
@@ -169,7 +174,7 @@ impl Page {
         self.occurrences.clear();
         self.compounds.clear();
         if self.epoch == u32::MAX {
-            self.seen.fill(Seen::default());
+            self.seen.iter_mut().for_each(|seen| seen.epoch = 0);
             self.epoch = 0;
         }
         self.epoch += 1;
@@ -303,7 +308,10 @@ impl Page {
                     .memo
                     .find(sought, text, reading, key, &program.vocabulary)
                 {
-                    Found::Plain(letter) => {
+                    Found::Plain {
+                        heads: next,
+                        first: letter,
+                    } => {
                         if self.words.len() - first >= words_max {
                             break 'text;
                         }
@@ -317,7 +325,7 @@ impl Page {
                         if heads & letter != 0 {
                             self.compound(program, text, self.words.len() as u32 - 1, reading);
                         }
-                        heads = 0;
+                        heads = next;
                         continue;
                     }
                     Found::Tokens(tokens) => tokens,
@@ -406,20 +414,17 @@ impl Page {
         let Some(seen) = self.seen.get_mut(signal as usize) else {
             return;
         };
+        let mut next = NONE;
         if seen.epoch == self.epoch {
-            if let Some(last) = self.occurrences.get_mut(seen.last as usize) {
-                last.next = number;
-            }
-            seen.last = number;
+            next = seen.last;
         } else {
-            *seen = Seen {
-                epoch: self.epoch,
-                first: number,
-                last: number,
-            };
-            self.signals.push(signal);
+            seen.epoch = self.epoch;
+            if seen.targets.len > 0 {
+                self.signals.push(seen.targets);
+            }
         }
-        self.occurrences.push(Occurrence { span, next: NONE });
+        seen.last = number;
+        self.occurrences.push(Occurrence { span, next });
     }
 
     /// Notes what is true of the item without standing anywhere.
@@ -427,12 +432,11 @@ impl Page {
         if let Some(seen) = self.seen.get_mut(signal as usize)
             && seen.epoch != self.epoch
         {
-            *seen = Seen {
-                epoch: self.epoch,
-                first: NONE,
-                last: NONE,
-            };
-            self.signals.push(signal);
+            seen.epoch = self.epoch;
+            seen.last = NONE;
+            if seen.targets.len > 0 {
+                self.signals.push(seen.targets);
+            }
         }
     }
 
@@ -450,11 +454,11 @@ impl Page {
         first == NO_GUARD || self.has(first) || self.has(second) || self.has(third)
     }
 
-    /// Where a signal occurred, by end, then by length.
+    /// Where a signal occurred, the last place first.
     #[inline]
     pub fn spans(&self, signal: Signal) -> Spans<'_> {
         let next = match self.seen.get(signal as usize) {
-            Some(seen) if seen.epoch == self.epoch => seen.first,
+            Some(seen) if seen.epoch == self.epoch => seen.last,
             _ => NONE,
         };
         Spans {

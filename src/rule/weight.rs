@@ -1,7 +1,5 @@
 //! How common words are, guessed: it chooses the trigger of each rule, the rarest thing that must occur.
 
-use std::collections::HashMap;
-
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
 
 use super::{
@@ -14,15 +12,32 @@ use super::{
 const RARE: u64 = 20;
 
 pub(super) struct Chooser<'a> {
-    pub program: &'a Program,
-    /// List nodes with their signals.
-    pub lists: HashMap<NodeId, Signal>,
+    program: &'a Program,
+    /// Lists are shared: what each costs is added up once.
+    list_costs: Vec<u64>,
 }
 
 /// A signal that wakes, and the signals of which one must be there as well.
 type Trigger = (Signal, Guards);
 
 impl Chooser<'_> {
+    pub fn new(program: &Program) -> Chooser<'_> {
+        let mut chooser = Chooser {
+            program,
+            list_costs: Vec::with_capacity(program.lists.len()),
+        };
+        // A list comes after those that it names.
+        for list in &program.lists {
+            let cost = program
+                .children(list.entries)
+                .iter()
+                .map(|child| chooser.cost(*child))
+                .fold(RARE, u64::saturating_add);
+            chooser.list_costs.push(cost);
+        }
+        chooser
+    }
+
     /// The signals of which one must occur for the rule to match.
     pub fn rule(&self, rule: &RuleProgram) -> Vec<Trigger> {
         let any = self.program.children(rule.any);
@@ -114,12 +129,7 @@ impl Chooser<'_> {
                 .iter()
                 .map(|child| self.cost(*child))
                 .fold(0, u64::saturating_add),
-            // Shared: its words are looked at once for all rules that name it.
-            Node::List { entries, .. } => program
-                .children(entries)
-                .iter()
-                .map(|child| self.cost(*child))
-                .fold(RARE, u64::saturating_add),
+            Node::List(list) => self.list_costs.get(list as usize).copied().unwrap_or(RARE),
             Node::Near {
                 left,
                 kind: NearKind::NotNear,
@@ -172,10 +182,7 @@ impl Chooser<'_> {
                 found
             }
             Node::Any(children) => self.any(children),
-            Node::List { entries, .. } => match self.lists.get(&node) {
-                Some(signal) => single(*signal),
-                None => self.any(entries),
-            },
+            Node::List(list) => single(program.list_signal(list)),
             Node::Near {
                 left,
                 kind: NearKind::NotNear,
