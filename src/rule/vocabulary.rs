@@ -12,7 +12,7 @@ use super::query::PatternKind;
 use crate::text::{
     fold,
     language::{Lang, Reading, Script, script_of_word},
-    stem, words,
+    stem,
 };
 
 /// A word of some rule and how it matches; several rules share one.
@@ -266,9 +266,4 @@ fn belongs(def: &AtomDef, lang: Lang) -> bool {
         Some(wanted) => wanted == lang,
         None => script_of_word(&def.text).is_none_or(|script: Script| lang.is_written_in(script)),
     }
-}
-
-/// Whether a text of rules is one word to us.
-pub(super) fn is_one_word(text: &str) -> bool {
-    matches!(words::words(text).as_slice(), [_])
 }
