@@ -3,7 +3,9 @@
 mod cli;
 mod config;
 mod crash;
+mod daemon;
 mod net;
+mod pack;
 mod scenarios;
 mod store;
 mod tidy;
