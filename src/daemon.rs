@@ -262,9 +262,9 @@ pub async fn run(path: &Path, environment: &Environment) -> Result<(), RunError>
         .await
         .map_err(RunError::Store)?;
     announce(&config, &store).await;
-    systemd::ready(&status(&config));
+    systemd::ready(&status(&config)).await;
     let damaged = serve(&node, config, path, environment, &mut signals).await;
-    systemd::stopping();
+    systemd::stopping().await;
     node.stop(STOP_WITHIN).await;
     match damaged {
         Some(error) => Err(RunError::Store(error)),
@@ -300,11 +300,11 @@ async fn serve(
                 return None;
             }
             _ = signals.hangup.recv() => {
-                systemd::reloading();
+                systemd::reloading().await;
                 if let Some(new) = reload(node, &config, path, environment).await {
                     config = new;
                 }
-                systemd::ready(&status(&config));
+                systemd::ready(&status(&config)).await;
             }
             checked = &mut check_archive, if is_checking => {
                 is_checking = false;
@@ -317,7 +317,7 @@ async fn serve(
             () = tokio::time::sleep_until(next_watchdog), if watchdog.is_some() => {
                 next_watchdog = Instant::now() + watchdog.unwrap_or(LOOP_AGE_MAX);
                 if node.moves().await {
-                    systemd::feed_watchdog();
+                    systemd::feed_watchdog().await;
                 } else {
                     tracing::error!("a loop or the store is stuck; the watchdog is not fed and systemd will restart the daemon");
                 }
@@ -326,7 +326,7 @@ async fn serve(
                 let is_due = has_summed_up || node.has_asked_all() || started.elapsed() >= FIRST_SUMMARY;
                 if is_due {
                     let summary = node.summary().await;
-                    systemd::status(&summary);
+                    systemd::status(&summary).await;
                     tracing::info!("{summary}");
                     has_summed_up = true;
                 }

@@ -20,17 +20,21 @@ use crate::{
     work::{Job, Leased},
 };
 
-/// The first wait of one delivery after a failure; it doubles up to [`DELIVERY_BACKOFF_MAX`].
-const DELIVERY_BACKOFF: Duration = Duration::from_secs(2);
-const DELIVERY_BACKOFF_MAX: Duration = Duration::from_secs(3600);
-/// The longest rest of a receiver that fails again and again: how late its recovery is noticed at most.
-const RECEIVER_BACKOFF_MAX: Duration = Duration::from_secs(300);
+/// The shortest and the longest wait between two attempts of one delivery.
+const WAIT_MIN: Duration = Duration::from_secs(1);
+const WAIT_MAX: Duration = Duration::from_secs(3600);
+/// The shortest and the longest rest of a receiver that fails: the longest is how late its recovery is noticed at most.
+const REST_MIN: Duration = Duration::from_millis(100);
+const REST_MAX: Duration = Duration::from_secs(300);
 /// A service's `Retry-After` is honoured up to this.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(86_400);
 /// A delivery that still fails so long after it was first owed is given up.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(3 * 86_400);
-/// Failures in a row after which a success means that the receiver itself was away.
-const AWAY_FAILURES: u32 = 3;
+/// Failures in a row after which the receiver itself counts as failing. Fewer are taken as the deliveries' own: a receiver
+/// that stumbles now and then goes on getting the others.
+const FAILING_AFTER: u32 = 3;
+/// A receiver that failed for so long was away: when it is back, all that it is owed is due at once.
+const AWAY_AFTER: Duration = Duration::from_secs(10);
 /// How long what could not be recorded waits.
 const STORE_REST: Duration = Duration::from_secs(5);
 
@@ -48,6 +52,10 @@ struct Door {
     running: Vec<i64>,
     /// In a row, over all its deliveries.
     failures: u32,
+    /// When the first of them was.
+    failing_since: Timestamp,
+    /// It has failed for so long that a person was told.
+    is_away: bool,
     rests_until: Timestamp,
     /// It answered 410; nothing more until the configuration is loaded anew.
     is_disabled: bool,
@@ -58,7 +66,7 @@ impl Door {
         if self.is_disabled || now < self.rests_until {
             return 0;
         }
-        let slots = if self.failures > 0 {
+        let slots = if self.failures >= FAILING_AFTER {
             1
         } else {
             self.receiver.notifier.slots()
@@ -171,6 +179,8 @@ impl Postman {
                 receiver: receiver.clone(),
                 running,
                 failures: 0,
+                failing_since: Timestamp::MIN,
+                is_away: false,
                 rests_until: Timestamp::MIN,
                 is_disabled: false,
             };
@@ -258,16 +268,12 @@ impl Postman {
             Verdict::TryAfter(asked, problem) => {
                 let asked = asked.map(|wait| wait.min(RETRY_AFTER_MAX));
                 self.went_wrong(receiver, now, asked, &problem);
-                if time::until(owed.owed_since, now) >= GIVE_UP_AFTER {
+                let age = time::until(owed.owed_since, now);
+                if age >= GIVE_UP_AFTER {
                     Self::log_dead(receiver, owed, &problem);
                     return (Some(Settlement::Dead { problem }), false);
                 }
-                let wait = schedule::backoff(
-                    DELIVERY_BACKOFF,
-                    DELIVERY_BACKOFF_MAX,
-                    owed.attempts + 1,
-                    &id,
-                );
+                let wait = schedule::retry_wait(age, WAIT_MIN, WAIT_MAX, owed.attempts, &id);
                 let due = time::after(now, wait.max(asked.unwrap_or_default()));
                 (Some(Settlement::Again { due, problem }), false)
             }
@@ -279,17 +285,20 @@ impl Postman {
     }
 
     async fn came_through(&self, receiver: &Receiver, now: Timestamp) {
-        let failures = self
-            .door(&receiver.name, |door| std::mem::take(&mut door.failures))
-            .unwrap_or(0);
-        if failures == 0 {
+        let was_away = self.door(&receiver.name, |door| {
+            let failures = std::mem::take(&mut door.failures);
+            std::mem::take(&mut door.is_away).then_some((failures, door.failing_since))
+        });
+        let Some((failures, since)) = was_away.flatten() else {
             return;
-        }
-        tracing::info!(receiver = %receiver.name, failures, "receiver recovers");
-        if failures >= AWAY_FAILURES
-            && let Err(error) = self.store.hasten(receiver.name.clone(), now).await
-        {
-            tracing::error!(receiver = %receiver.name, %error, "cannot hasten what waits for the receiver; it goes out as it falls due");
+        };
+        let away = time::until(since, now);
+        tracing::info!(receiver = %receiver.name, failures, away = time::show_duration(away), "receiver recovers");
+        if let Err(error) = self.store.hasten(receiver.name.clone(), now).await {
+            tracing::error!(
+                receiver = %receiver.name, %error,
+                "cannot hasten what waits for the receiver; it goes out as it falls due"
+            );
         }
     }
 
@@ -300,19 +309,33 @@ impl Postman {
         asked: Option<Duration>,
         problem: &str,
     ) {
-        let failures = self.door(&receiver.name, |door| {
+        let began_to_fail = self.door(&receiver.name, |door| {
+            if door.failures == 0 {
+                door.failing_since = now;
+            }
+            let failed_for = time::until(door.failing_since, now);
+            let was_away = door.is_away;
             door.failures = door.failures.saturating_add(1);
-            let wait = schedule::backoff(
-                DELIVERY_BACKOFF,
-                RECEIVER_BACKOFF_MAX,
-                door.failures,
-                &receiver.name,
-            );
-            door.rests_until = time::after(now, wait.max(asked.unwrap_or_default()));
-            door.failures
+            let is_failing = door.failures >= FAILING_AFTER;
+            let rest = match is_failing {
+                true => schedule::retry_wait(
+                    failed_for,
+                    REST_MIN,
+                    REST_MAX,
+                    door.failures,
+                    &receiver.name,
+                ),
+                false => Duration::ZERO,
+            };
+            door.rests_until = time::after(now, rest.max(asked.unwrap_or_default()));
+            door.is_away = is_failing && failed_for >= AWAY_AFTER;
+            door.is_away && !was_away
         });
-        if failures == Some(1) {
-            tracing::warn!(receiver = %receiver.name, reason = %problem, "receiver fails; what it is owed is kept and tried again");
+        if began_to_fail == Some(true) {
+            tracing::warn!(
+                receiver = %receiver.name, reason = %problem,
+                "receiver fails; what it is owed is kept and tried again"
+            );
         }
     }
 

@@ -38,6 +38,21 @@ pub fn backoff(base: Duration, max: Duration, failures: u32, id: &str) -> Durati
         .min(max)
 }
 
+/// How long a delivery that has been owed for `age` waits for its next attempt: a tenth of its age, between `min` and
+/// `max`, with jitter. The waits grow exponentially, gently at first, so that a receiver that stumbles on every other message
+/// still has each of them within seconds.
+pub fn retry_wait(
+    age: Duration,
+    min: Duration,
+    max: Duration,
+    attempts: u32,
+    id: &str,
+) -> Duration {
+    age.mul_f64(0.1)
+        .clamp(min, max)
+        .mul_f64(0.75 + jitter(id, attempts) / 2.0)
+}
+
 /// What a poll gave, as far as the next one depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Polled {
@@ -299,6 +314,29 @@ mod tests {
         assert!((64_800..=86_400).contains(&after(30, None)));
         assert!((64_800..=86_400).contains(&after(u32::MAX, None)));
         assert_eq!(after(1, Some(Duration::from_secs(3600))), 3600);
+    }
+
+    #[test]
+    fn a_fresh_delivery_is_retried_within_seconds_and_an_old_one_hourly() {
+        let (min, max) = (Duration::from_secs(1), Duration::from_secs(3600));
+        let mut age = Duration::ZERO;
+        let mut attempts_by = Vec::new();
+        for attempts in 1..300 {
+            age += retry_wait(age, min, max, attempts, "id");
+            attempts_by.push(age);
+        }
+        let within = |s: u64| attempts_by.iter().filter(|age| age.as_secs() < s).count();
+        assert!((20..40).contains(&within(60)), "{} in a minute", within(60));
+        assert!(
+            (55..90).contains(&within(3600)),
+            "{} in an hour",
+            within(3600)
+        );
+        assert!(
+            (130..200).contains(&within(3 * 86_400)),
+            "{} in three days",
+            within(3 * 86_400)
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context;
 use globset::GlobMatcher;
+use tokio::runtime::Runtime;
 
 use super::{Globals, scan, show};
 use crate::{
@@ -91,10 +92,29 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
             out.flush().context("cannot write to stdout")?;
         }
         if !args.follow {
+            if let Some(store) = &store {
+                tell_of_disabled_receivers(&runtime, store)?;
+            }
             return Ok(ExitCode::SUCCESS);
         }
         std::thread::sleep(LOOK_AGAIN);
     }
+}
+
+/// Whoever looks at alerts or feeds should learn that a receiver gets none.
+pub(super) fn tell_of_disabled_receivers(runtime: &Runtime, store: &Store) -> anyhow::Result<()> {
+    let disabled = runtime
+        .block_on(store.disabled_receivers())
+        .context("cannot list the receivers")?;
+    for receiver in disabled {
+        super::complain(&format!(
+            "receiver {} gets nothing since {}: {}; mend it, then reload wirewatch",
+            receiver.name,
+            show::local_time(receiver.since),
+            receiver.reason
+        ));
+    }
+    Ok(())
 }
 
 #[derive(Clone, Copy)]
@@ -215,9 +235,10 @@ fn paragraph(out: &mut impl Write, row: &AlertRow, now: Timestamp) -> io::Result
     writeln!(out)
 }
 
-/// How a delivery stands that is not done.
-fn standing(delivery: &DeliveryRow, now: Timestamp) -> String {
+/// How a delivery stands.
+pub(super) fn standing(delivery: &DeliveryRow, now: Timestamp) -> String {
     let mut text = match delivery.state.as_str() {
+        "done" => format!("delivered to {}", delivery.receiver),
         "dead" => format!("not delivered to {}, given up", delivery.receiver),
         _ => format!("owed to {}", delivery.receiver),
     };
@@ -227,8 +248,10 @@ fn standing(delivery: &DeliveryRow, now: Timestamp) -> String {
             show::count(u64::from(delivery.attempts), "attempt", "attempts")
         );
     }
-    if let Some(due) = delivery.due {
-        text += &format!(", next {}", show::age(now, due));
+    match delivery.due {
+        Some(due) if due <= now => text += ", due now",
+        Some(due) => text += &format!(", next {}", show::age(now, due)),
+        None => {}
     }
     if let Some(problem) = &delivery.problem {
         text += &format!(": {problem}");
@@ -256,6 +279,10 @@ mod tests {
         for (delivery, shown) in [
             (delivery("owed", 0, None, None), "owed to desk"),
             (
+                delivery("done", 2, None, None),
+                "delivered to desk after 2 attempts",
+            ),
+            (
                 delivery(
                     "owed",
                     3,
@@ -263,6 +290,10 @@ mod tests {
                     Some("answered 503"),
                 ),
                 "owed to desk after 3 attempts, next in 5m: answered 503",
+            ),
+            (
+                delivery("owed", 1, Some("2024-12-06T12:00:00Z"), None),
+                "owed to desk after 1 attempt, due now",
             ),
             (
                 delivery("dead", 1, None, Some("answered 400")),

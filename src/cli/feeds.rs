@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use serde::Serialize;
 
-use super::{Globals, show};
+use super::{Globals, alerts, feeds_opml, show};
 use crate::{
     model::Feed,
     store::{FeedState, Store, StoreError},
@@ -26,6 +26,16 @@ pub struct Args {
     /// One JSON object a line
     #[arg(long)]
     json: bool,
+    #[command(subcommand)]
+    command: Option<Exchange>,
+}
+
+/// Lists of feeds as other programs write them.
+#[derive(Debug, clap::Subcommand)]
+enum Exchange {
+    Import(feeds_opml::ImportArgs),
+    /// Print the feeds as OPML, for other feed readers
+    Export,
 }
 
 /// A feed as it is listed.
@@ -63,11 +73,20 @@ fn time<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S
 }
 
 pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        Some(Exchange::Import(args)) => return feeds_opml::import(args, globals),
+        Some(Exchange::Export) => return feeds_opml::export(globals),
+        None => {}
+    }
     let config = super::load(globals)?;
     let states = match Store::open_to_read(&config.store.path) {
-        Ok(store) => super::runtime()?
-            .block_on(store.feed_states())
-            .context("cannot list the feeds")?,
+        Ok(store) => {
+            let runtime = super::runtime()?;
+            alerts::tell_of_disabled_receivers(&runtime, &store)?;
+            runtime
+                .block_on(store.feed_states())
+                .context("cannot list the feeds")?
+        }
         // The feeds are known all the same, only not yet polled.
         Err(error @ StoreError::Missing(_)) => {
             super::complain(&error.to_string());
@@ -182,7 +201,11 @@ impl<'a> Health<'a> {
                 },
             )),
             show::Cell::plain(&self.failures.to_string()),
-            show::Cell::plain(self.reason.unwrap_or_default()),
+            show::Cell::plain(&match (self.reason, self.moved_to) {
+                (Some(reason), _) => reason.to_owned(),
+                (None, Some(url)) => format!("moved for good to {url}"),
+                (None, None) => String::new(),
+            }),
         ]
     }
 
@@ -273,7 +296,16 @@ mod tests {
             url: "https://e.org/other".to_owned(),
             ..Feed::named("bbc")
         };
+        let redirected = FeedState {
+            moved_to: Some("https://e.org/new".to_owned()),
+            ..state(0, None, None)
+        };
         for (feed, state, cells) in [
+            (
+                &feed,
+                Some(redirected),
+                "bbc|ok|1h ago|-|in 4m|0|moved for good to https://e.org/new",
+            ),
             (&feed, None, "bbc|new|-|-|-|0|"),
             (
                 &feed,

@@ -5,6 +5,8 @@ use std::{
     ops::Range,
 };
 
+use anstyle::Style;
+
 use super::{input::Entry, show};
 use crate::{
     judge::stable_id,
@@ -12,6 +14,9 @@ use crate::{
     rule::{RuleHits, RuleSet, RuleSource},
     time::Timestamp,
 };
+
+/// The most excerpts of one field under one rule.
+const EXCERPTS_MAX: usize = 3;
 
 /// How hits are printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,23 +57,67 @@ impl Layout {
     }
 }
 
-/// `items.jsonl:17: high rebel-advance: Rebels surround Hama [rebels surround; encircling]`.
+/// `items.jsonl:17: high rebel-advance: Rebels surround Hama [rebels surround; encircling]`; of a text by itself not the
+/// title but the passage that says most.
 fn print_line(
     out: &mut impl Write,
     entry: &Entry,
     rule: &RuleSource,
     hits: &[Hit],
 ) -> io::Result<()> {
-    let words: Vec<_> = hits.iter().map(|hit| show::safe(&hit.text)).collect();
+    let item = &entry.item;
+    let mut line = show::safe(&item.title).into_owned();
+    let longest = hits.iter().max_by_key(|hit| hit.end - hit.start);
+    if let Some(hit) = longest.filter(|_| entry.is_document) {
+        let text = if hit.field == Field::Title {
+            &item.title
+        } else {
+            &item.content
+        };
+        let span = hit.start..hit.end;
+        line = show::excerpts(text, std::slice::from_ref(&span), Style::new(), 1).concat();
+    }
     writeln!(
         out,
-        "{}: {} {}: {} [{}]",
+        "{}: {} {}: {line} [{}]",
         show::safe(&entry.place.to_string()),
         rule.severity.name(),
         rule.id,
-        show::safe(&entry.item.title),
-        words.join("; ")
+        words(hits)
     )
+}
+
+/// The matched words, each once and in their order, without those that stand inside others; of many the longest.
+fn words(hits: &[Hit]) -> String {
+    const WORDS_MAX: usize = 8;
+    let contains = |outer: &Hit, inner: &Hit| {
+        outer.field == inner.field
+            && outer.start <= inner.start
+            && outer.end >= inner.end
+            && outer.end - outer.start > inner.end - inner.start
+    };
+    let outermost = hits
+        .iter()
+        .filter(|hit| !hits.iter().any(|other| contains(other, hit)));
+    let mut words: Vec<String> = Vec::new();
+    for hit in outermost {
+        let word = show::safe(&hit.text).into_owned();
+        if !words
+            .iter()
+            .any(|known| known.to_lowercase() == word.to_lowercase())
+        {
+            words.push(word);
+        }
+    }
+    let left_out = words.len() > WORDS_MAX;
+    if left_out {
+        let mut lengths: Vec<_> = words.iter().map(|word| word.chars().count()).collect();
+        lengths.sort_unstable_by(|a, b| b.cmp(a));
+        let shortest = lengths[WORDS_MAX - 1];
+        words.retain(|word| word.chars().count() >= shortest);
+        words.truncate(WORDS_MAX);
+    }
+    words.join("; ") + if left_out { "; …" } else { "" }
 }
 
 /// The headline with every matched word, then each rule with what it found below the headline.
@@ -83,15 +132,13 @@ fn print_paragraph(
         .iter()
         .flat_map(|matched| spans(&matched.hits, Field::Title))
         .collect();
-    let place = entry.place.to_string();
-    let title = show::marked(&item.title, &in_title, show::MATCHED);
-    writeln!(
-        out,
-        "{}{}{:#} {title}",
-        show::PLACE,
-        show::safe(&place),
-        show::PLACE
-    )?;
+    let title = match entry.is_document {
+        // Its first line may be a whole paragraph.
+        true => show::excerpts(&item.title, &in_title, show::MATCHED, 1).concat(),
+        false => show::marked(&item.title, &in_title, show::MATCHED),
+    };
+    let (place, style) = (entry.place.to_string(), show::PLACE);
+    writeln!(out, "{style}{}{style:#} {title}", show::safe(&place))?;
     for matched in matches {
         let rule = &rules.rules()[matched.rule];
         let style = show::severity_style(rule.severity);
@@ -112,7 +159,7 @@ fn print_paragraph(
             if spans.is_empty() {
                 continue;
             }
-            for excerpt in show::excerpts(text, &spans, show::MATCHED) {
+            for excerpt in show::excerpts(text, &spans, show::MATCHED, EXCERPTS_MAX) {
                 writeln!(out, "           {excerpt}")?;
             }
         }
@@ -210,5 +257,43 @@ fn alert(entry: &Entry, rule: &RuleSource, hits: &[Hit], now: Timestamp) -> Aler
             queued: now,
         },
         id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matched_words_are_few_and_say_most() {
+        let hit = |start: usize, text: &str| Hit {
+            field: Field::Content,
+            start,
+            end: start + text.chars().count(),
+            text: text.to_owned(),
+            query: String::new(),
+        };
+        let many: Vec<_> = (1..=12).map(|n| hit(n * 100, &"x".repeat(n))).collect();
+        let longest: Vec<_> = (5..=12).map(|n| "x".repeat(n)).collect();
+        for (hits, shown) in [
+            (vec![], String::new()),
+            (
+                vec![
+                    hit(0, "rebels advance"),
+                    hit(0, "rebels"),
+                    hit(7, "advance"),
+                ],
+                "rebels advance".to_owned(),
+            ),
+            (
+                vec![hit(0, "Rebels"), hit(50, "rebels"), hit(90, "Homs")],
+                "Rebels; Homs".to_owned(),
+            ),
+            (vec![hit(0, "Homs"), hit(0, "Homs")], "Homs".to_owned()),
+            (vec![hit(0, "a\u{1b}b")], "a b".to_owned()),
+            (many, longest.join("; ") + "; …"),
+        ] {
+            assert_eq!(words(&hits), shown);
+        }
     }
 }

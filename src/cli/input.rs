@@ -279,7 +279,7 @@ impl<'a> Reader<'a> {
     ) -> io::Result<()> {
         let feed = self.feed_of("stdin");
         self.lines("-", lines, each, |place, line, each| {
-            let title = clean(String::from_utf8_lossy(line).trim());
+            let title = clean(&String::from_utf8_lossy(line)).trim().to_owned();
             let item = Item {
                 id: place.to_string(),
                 title,

@@ -7,6 +7,7 @@ mod alerts;
 mod check;
 mod completions;
 mod eval;
+mod explained;
 mod feeds;
 mod feeds_opml;
 mod hits;
@@ -18,6 +19,7 @@ mod run;
 mod scan;
 mod show;
 mod terms;
+mod why;
 mod wire;
 
 use std::{
@@ -76,6 +78,7 @@ enum Command {
     /// Validate the configuration, its feeds, lists, rules and receivers, and run every rule's own tests
     Check(check::Args),
     Scan(scan::Args),
+    Why(why::Args),
     Eval(eval::Args),
     Terms(terms::Args),
     Alerts(alerts::Args),
@@ -111,6 +114,7 @@ pub fn main() -> ExitCode {
         Command::Alerts(args) => (alerts::run(args, globals), EXIT_ERROR),
         Command::Feeds(args) => (feeds::run(args, globals), EXIT_ERROR),
         Command::Scan(args) => (scan::run(args, globals), EXIT_ERROR),
+        Command::Why(args) => (why::run(args, globals), EXIT_ERROR),
         Command::Eval(args) => (eval::run(&args, globals), EXIT_ERROR),
         Command::Terms(args) => (terms::run(&args, globals), EXIT_ERROR),
         Command::Completions(args) => (completions::run(args), EXIT_ERROR),
@@ -231,4 +235,46 @@ fn print(bytes: &[u8]) -> anyhow::Result<()> {
         .write_all(bytes)
         .and_then(|()| stdout.flush())
         .context("cannot write to stdout")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_contradict_nothing() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn only_the_installed_configuration_means_the_services_folders() {
+        let given = Environment {
+            state_directory: Some("/somewhere".into()),
+            credentials_directory: Some("/elsewhere".into()),
+            ..Environment::default()
+        };
+        for path in ["/etc/wirewatch/wirewatch.toml", "config/wirewatch.toml"] {
+            let environment = environment_of_the_service(given.clone(), Path::new(path));
+            assert_eq!(
+                environment.state_directory, given.state_directory,
+                "what is set stays"
+            );
+            assert_eq!(
+                environment.credentials_directory,
+                given.credentials_directory
+            );
+        }
+        let elsewhere =
+            environment_of_the_service(Environment::default(), Path::new("config/wirewatch.toml"));
+        assert_eq!(elsewhere.state_directory, None);
+    }
+
+    #[test]
+    fn a_reader_that_left_is_told_from_other_failures() {
+        let broken: anyhow::Error = io::Error::from(io::ErrorKind::BrokenPipe).into();
+        assert!(is_broken_pipe(&broken.context("cannot write to stdout")));
+        assert!(!is_broken_pipe(&anyhow::anyhow!("something else")));
+    }
 }

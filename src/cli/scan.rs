@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use globset::{Glob, GlobMatcher};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -61,6 +61,7 @@ pub struct Args {
 
 pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     let config = super::load(globals)?;
+    require_a_rule(&args.rules, &config.rules)?;
     let started = Instant::now();
     let stdout = io::stdout();
     let layout = match (args.quiet, args.json, stdout.is_terminal()) {
@@ -227,6 +228,19 @@ fn bytes_below(path: &std::path::Path, depth: usize) -> u64 {
         0
     } else {
         files.map(|file| bytes_below(&file.path(), depth + 1)).sum()
+    }
+}
+
+/// A misspelt `--rule` must not pass for "nothing found".
+pub(super) fn require_a_rule(globs: &[GlobMatcher], rules: &RuleSet) -> anyhow::Result<()> {
+    let ids = || rules.rules().iter().map(|rule| rule.id.as_str());
+    match globs.iter().find(|glob| !ids().any(|id| glob.is_match(id))) {
+        None => Ok(()),
+        Some(glob) => bail!(
+            "no rule matches --rule {}; there are {}",
+            glob.glob(),
+            ids().collect::<Vec<_>>().join(", ")
+        ),
     }
 }
 

@@ -22,9 +22,6 @@ pub const BAD: Style = AnsiColor::Red.on_default();
 /// How far an excerpt reaches on either side of what it shows, in characters.
 const AROUND: usize = 60;
 
-/// The most excerpts of one text.
-const EXCERPTS_MAX: usize = 4;
-
 pub fn severity_style(severity: Severity) -> Style {
     match severity {
         Severity::Critical => AnsiColor::White.on(AnsiColor::Red).bold(),
@@ -45,7 +42,7 @@ pub fn safe(text: &str) -> Cow<'_, str> {
 
 /// The text with its spans (in characters) in style; made safe for a terminal.
 pub fn marked(text: &str, spans: &[Range<usize>], style: Style) -> String {
-    let spans = merged(spans, 0);
+    let spans = merged(spans);
     let mut spans = spans.iter();
     let mut span = spans.next();
     let mut out = String::with_capacity(text.len() + 32);
@@ -65,18 +62,31 @@ pub fn marked(text: &str, spans: &[Range<usize>], style: Style) -> String {
     out
 }
 
-/// The parts of a long text around its spans, with the spans in style: `…limped to a ceasefire with…`. A text that is
-/// hardly longer than an excerpt stays whole.
-pub fn excerpts(text: &str, spans: &[Range<usize>], style: Style) -> Vec<String> {
+/// The parts of a long text around its spans, with the spans in style: `…limped to a ceasefire with…`; where there are more
+/// than `max`, those around the longest spans, which say most. A text that is hardly longer than an excerpt stays whole.
+pub fn excerpts(text: &str, spans: &[Range<usize>], style: Style, max: usize) -> Vec<String> {
     let chars: Vec<char> = text.chars().collect();
     if chars.len() <= 3 * AROUND {
         return vec![marked(text, spans, style)];
     }
-    let windows: Vec<_> = spans
-        .iter()
-        .map(|span| span.start.saturating_sub(AROUND)..(span.end + AROUND).min(chars.len()))
-        .collect();
-    let windows = merged(&windows, AROUND / 2);
+    let mut by_length: Vec<_> = merged(spans);
+    by_length.sort_by_key(|span| std::cmp::Reverse(span.len()));
+    let mut windows: Vec<Range<usize>> = Vec::new();
+    for span in by_length {
+        let window =
+            span.start.saturating_sub(AROUND)..span.end.saturating_add(AROUND).min(chars.len());
+        let touches = |other: &Range<usize>| other.start < window.end && window.start < other.end;
+        if let Some(other) = windows.iter_mut().find(|other| touches(other)) {
+            // One passage, as long as it stays an excerpt.
+            let both = other.start.min(window.start)..other.end.max(window.end);
+            if both.len() <= 5 * AROUND {
+                *other = both;
+            }
+        } else if windows.len() < max {
+            windows.push(window);
+        }
+    }
+    windows.sort_by_key(|window| window.start);
     let excerpt = |window: &Range<usize>| {
         let window = whole_words(&chars, window);
         let part: String = chars[window.clone()].iter().collect();
@@ -92,7 +102,7 @@ pub fn excerpts(text: &str, spans: &[Range<usize>], style: Style) -> Vec<String>
             marked(part.trim(), &shifted(&inside, &part), style)
         )
     };
-    windows.iter().take(EXCERPTS_MAX).map(excerpt).collect()
+    windows.iter().map(excerpt).collect()
 }
 
 /// The spans after the white space at the beginning of the part has gone.
@@ -126,8 +136,8 @@ fn whole_words(chars: &[char], window: &Range<usize>) -> Range<usize> {
     start..end
 }
 
-/// The spans in order, those that touch (or stand at most `gap` apart) made one, empty ones left out.
-fn merged(spans: &[Range<usize>], gap: usize) -> Vec<Range<usize>> {
+/// The spans in order, those that touch made one, empty ones left out.
+fn merged(spans: &[Range<usize>]) -> Vec<Range<usize>> {
     let mut spans: Vec<_> = spans
         .iter()
         .filter(|span| !span.is_empty())
@@ -137,7 +147,7 @@ fn merged(spans: &[Range<usize>], gap: usize) -> Vec<Range<usize>> {
     let mut merged: Vec<Range<usize>> = Vec::with_capacity(spans.len());
     for span in spans {
         match merged.last_mut() {
-            Some(last) if span.start <= last.end + gap => last.end = last.end.max(span.end),
+            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
             _ => merged.push(span),
         }
     }
@@ -224,7 +234,10 @@ pub fn count(number: u64, one: &str, many: &str) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::single_range_in_vec_init, reason = "one span is meant, not its members")]
+#[expect(
+    clippy::single_range_in_vec_init,
+    reason = "one span is meant, not its members"
+)]
 mod tests {
     use std::time::Duration;
 
@@ -272,7 +285,7 @@ mod tests {
     fn an_excerpt_keeps_whole_words_and_says_where_it_was_cut() {
         let filler = "word ".repeat(60);
         let text = format!("{filler}rebels advance {filler}the end");
-        let shown: Vec<_> = excerpts(&text, &[300..306, 307..314], BRACKETS)
+        let shown: Vec<_> = excerpts(&text, &[300..306, 307..314], BRACKETS, 4)
             .iter()
             .map(|part| bracketed(part))
             .collect();
@@ -285,7 +298,7 @@ mod tests {
         );
         assert!(excerpt.contains(" [rebels] [advance] "), "{excerpt}");
         assert_eq!(
-            excerpts("short text", &[0..5], Style::new()),
+            excerpts("short text", &[0..5], Style::new(), 4),
             ["short text"]
         );
 
@@ -294,7 +307,7 @@ mod tests {
             0..4,
             text.chars().count() - 3..text.chars().count(),
         ];
-        let shown: Vec<_> = excerpts(&text, &far, BRACKETS)
+        let shown: Vec<_> = excerpts(&text, &far, BRACKETS, 4)
             .iter()
             .map(|part| bracketed(part))
             .collect();

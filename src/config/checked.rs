@@ -28,6 +28,9 @@ pub struct Checked {
     pub(super) entries: Vec<(&'static str, Spot, Option<Value>)>,
 }
 
+/// A table with the name it stands under.
+pub type Named<'a> = (&'a Written, &'a Checked);
+
 /// A value as its [`Kind`] says.
 #[derive(Clone, Debug)]
 pub(super) enum Value {

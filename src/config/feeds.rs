@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    checked::{Checked, Written},
+    checked::{Checked, Named, Written},
     include::Files,
     problem::Finding,
     settings::{complain_in, limits, place},
@@ -16,7 +16,7 @@ use crate::{
 
 /// All feeds of all files, in the order of the files.
 pub fn feeds(
-    named: &[(Written, Checked)],
+    named: &[Named<'_>],
     defaults: &PollLimits,
     allow_private: bool,
     files: &Files,
@@ -73,7 +73,7 @@ pub fn by_name<'a>(
     one: &str,
     files: &Files,
     findings: &mut Vec<Finding>,
-) -> Vec<(Written, Checked)> {
+) -> Vec<Named<'a>> {
     let mut known: HashMap<&'a str, &'a Checked> = HashMap::new();
     let mut named = Vec::new();
     for (name, table) in tables.iter().flat_map(|file| file.named(section)) {
@@ -91,7 +91,7 @@ pub fn by_name<'a>(
             }
             None => {
                 known.insert(&name.text, table);
-                named.push((name.clone(), table.clone()));
+                named.push((name, table));
             }
         }
     }

@@ -10,6 +10,7 @@ use toml::de::DeTable;
 use super::{
     checked::{Checked, Written, complain},
     environment::Environment,
+    mask,
     problem::Finding,
     read::Reader,
     source::{Source, Spot, decode},
@@ -50,12 +51,9 @@ pub fn read_all(path: &Path, environment: &Environment) -> Files {
     match read_bytes(&found.real) {
         Ok(bytes) => files.read(found, &bytes, environment, &mut Vec::new()),
         Err(error) => {
-            files.sources.push(Source {
-                shown: found.shown,
-                text: "".into(),
-                is_broken: true,
-                secrets: Vec::new(),
-            });
+            let mut unread = Source::new(found.shown, String::new());
+            unread.is_broken = true;
+            files.sources.push(unread);
             files.tables.push(None);
             let finding = Finding::error(
                 Spot::new(0, 0..0),
@@ -81,12 +79,8 @@ impl Files {
         let number = self.sources.len();
         let decoded = decode(bytes);
         self.known.insert(canonical(&found.real), number);
-        self.sources.push(Source {
-            shown: found.shown.clone(),
-            text: decoded.text.into(),
-            is_broken: false,
-            secrets: Vec::new(),
-        });
+        self.sources
+            .push(Source::new(found.shown.clone(), decoded.text));
         self.tables.push(None);
         let directory = found.real.parent().unwrap_or(Path::new("")).to_owned();
 
@@ -119,8 +113,18 @@ impl Files {
         }
         .file(document.get_ref());
         // What a broken line was mended to is a guess: problems of the guess are noise.
-        findings
-            .retain(|finding| broken_lines.is_empty() || !broken_lines.contains(&line(finding)));
+        if !errors.is_empty() {
+            // Where a secret may stand, what was read may be one: nothing is said that could repeat it.
+            let hidden = mask::find_in_broken(&text);
+            let is_hidden = |finding: &Finding| {
+                let spot = finding.spot.range();
+                hidden
+                    .iter()
+                    .any(|part| part.start < spot.end && spot.start < part.end)
+            };
+            findings
+                .retain(|finding| !broken_lines.contains(&line(finding)) && !is_hidden(finding));
+        }
         self.findings.extend(syntax);
         self.findings.append(&mut findings);
 

@@ -118,7 +118,10 @@ pub fn without_login(text: &str) -> String {
 pub fn load(path: &Path, environment: &Environment) -> Loaded {
     let mut files = include::read_all(path, environment);
     let mut findings = std::mem::take(&mut files.findings);
-    let tables: Vec<checked::Checked> = files.tables.iter().flatten().cloned().collect();
+    let tables: Vec<checked::Checked> = std::mem::take(&mut files.tables)
+        .into_iter()
+        .flatten()
+        .collect();
 
     let store = settings::only(&tables, "store", &files, &mut findings);
     let store = settings::store(store, &files, environment, &mut findings);

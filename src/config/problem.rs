@@ -78,72 +78,53 @@ impl Finding {
 
 /// The findings in the order of the files and of their lines, each said once.
 pub fn locate(sources: &[Source], mut findings: Vec<Finding>) -> Vec<Problem> {
-    findings.sort_by(|a, b| (a.spot, a.gravity).cmp(&(b.spot, b.gravity)));
+    findings.sort_by_key(|finding| (finding.spot, finding.gravity));
     findings.dedup_by(|a, b| a.spot == b.spot && a.message == b.message);
     let mut problems = Vec::with_capacity(findings.len());
-    let mut lines: Option<(usize, Lines)> = None;
+    let mut secrets: Option<(usize, Vec<Range<usize>>)> = None;
     for finding in findings {
         let file = finding.spot.file();
         let Some(source) = sources.get(file) else {
             continue;
         };
-        if lines.as_ref().is_none_or(|(of, _)| *of != file) {
-            lines = Some((file, Lines::of(source)));
+        if secrets.as_ref().is_none_or(|(of, _)| *of != file) {
+            let looks_secret = match source.is_broken {
+                true => mask::find_in_broken(&source.text),
+                false => mask::find(&source.text),
+            };
+            secrets = Some((file, [source.secrets.clone(), looks_secret].concat()));
         }
-        if let Some((_, lines)) = &lines {
-            problems.push(lines.problem(source, finding));
+        if let Some((_, secrets)) = &secrets {
+            problems.push(problem(source, secrets, finding));
         }
     }
     problems
 }
 
-/// One file's lines, and what of it must not be shown.
-struct Lines {
-    starts: Vec<usize>,
-    secrets: Vec<Range<usize>>,
-}
+fn problem(source: &Source, secrets: &[Range<usize>], finding: Finding) -> Problem {
+    let text = &*source.text;
+    let start = text.floor_char_boundary(finding.spot.range().start.min(text.len()));
+    let (line, line_start) = source.line(start);
+    let rest = text.get(line_start..).unwrap_or("");
+    let written = rest.split('\n').next().unwrap_or("");
+    let written = written.strip_suffix('\r').unwrap_or(written);
+    let line_end = line_start + written.len();
+    let start = start.min(line_end);
+    let end = text.ceil_char_boundary(finding.spot.range().end.clamp(start, line_end));
 
-impl Lines {
-    fn of(source: &Source) -> Lines {
-        let breaks = source
-            .text
-            .bytes()
-            .enumerate()
-            .filter(|(_, byte)| *byte == b'\n');
-        let starts = std::iter::once(0)
-            .chain(breaks.map(|(at, _)| at + 1))
-            .collect();
-        let mut secrets = source.secrets.clone();
-        secrets.extend(mask::find(&source.text));
-        Lines { starts, secrets }
-    }
-
-    fn problem(&self, source: &Source, finding: Finding) -> Problem {
-        let text = &*source.text;
-        let start = text.floor_char_boundary(finding.spot.range().start.min(text.len()));
-        let line = self.starts.partition_point(|begin| *begin <= start).max(1);
-        let line_start = self.starts.get(line - 1).copied().unwrap_or(0);
-        let rest = text.get(line_start..).unwrap_or("");
-        let written = rest.split('\n').next().unwrap_or("");
-        let written = written.strip_suffix('\r').unwrap_or(written);
-        let line_end = line_start + written.len();
-        let start = start.min(line_end);
-        let end = text.ceil_char_boundary(finding.spot.range().end.clamp(start, line_end));
-
-        let column = |at: usize| text.get(line_start..at).unwrap_or("").chars().count() + 1;
-        let written = if finding.spot.is_whole() { "" } else { written };
-        let shown = mask::line(written, line_start, &self.secrets, start..end);
-        Problem {
-            severity: finding.gravity,
-            path: source.shown.clone(),
-            line,
-            column: column(start),
-            column_end: column(end),
-            message: mask::message(&finding.message),
-            help: finding.help,
-            source: shown.text,
-            marked: shown.marked,
-        }
+    let column = |at: usize| text.get(line_start..at).unwrap_or("").chars().count() + 1;
+    let written = if finding.spot.is_whole() { "" } else { written };
+    let shown = mask::line(written, line_start, secrets, start..end);
+    Problem {
+        severity: finding.gravity,
+        path: source.shown.clone(),
+        line,
+        column: column(start),
+        column_end: column(end),
+        message: mask::message(&finding.message),
+        help: finding.help,
+        source: shown.text,
+        marked: shown.marked,
     }
 }
 

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::{
-    checked::{Checked, Written},
+    checked::{Checked, Named, Written},
     environment::Environment,
     include::Files,
     problem::Finding,
@@ -31,13 +31,20 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// All receivers of all files, in the order of the files.
 pub fn receivers(
-    named: &[(Written, Checked)],
+    named: &[Named<'_>],
     files: &Files,
     environment: &Environment,
     findings: &mut Vec<Finding>,
 ) -> Vec<Arc<Receiver>> {
     let mut receivers = Vec::with_capacity(named.len());
-    for (name, table) in named {
+    let is_broken = |table: &Checked| {
+        files
+            .sources
+            .get(table.spot.file())
+            .is_none_or(|source| source.is_broken)
+    };
+    // Half a file makes half a receiver, and what seems to be its address may be its password.
+    for (name, table) in named.iter().filter(|(_, table)| !is_broken(table)) {
         let mut maker = Maker {
             table,
             files,

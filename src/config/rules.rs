@@ -4,7 +4,7 @@
 use std::{ops::Range, sync::Arc};
 
 use super::{
-    checked::{Checked, Written},
+    checked::{Checked, Named, Written},
     include::Files,
     problem::{Finding, Gravity},
     receivers::globs,
@@ -50,8 +50,8 @@ impl Places {
 /// All rules and lists of all files, compiled together and tested by their own headlines. Where some cannot be compiled, the
 /// others are tested all the same: a person sees every problem at once.
 pub fn rules(
-    rules: &[(Written, Checked)],
-    lists: &[(Written, Checked)],
+    rules: &[Named<'_>],
+    lists: &[Named<'_>],
     files: &Files,
     findings: &mut Vec<Finding>,
 ) -> Option<Arc<RuleSet>> {
@@ -61,9 +61,10 @@ pub fn rules(
         keys.into_iter()
             .all(|key| !table.is_written(key) || table.has(key))
     };
-    let readable: Vec<&(Written, Checked)> = rules
+    let readable: Vec<Named<'_>> = rules
         .iter()
         .filter(|(_, table)| is_readable(table))
+        .copied()
         .collect();
     for (name, table) in lists {
         if table.has("entries") && table.entries("entries").is_empty() {
@@ -78,7 +79,7 @@ pub fn rules(
     let mut tests = first.tests(files);
     if first.compiled.is_none() {
         let rules = readable.iter().enumerate();
-        let sound: Vec<&(Written, Checked)> = rules
+        let sound: Vec<Named<'_>> = rules
             .filter(|(rule, _)| !first.has_error(*rule))
             .map(|(_, rule)| *rule)
             .collect();
@@ -101,7 +102,7 @@ struct Attempt {
 }
 
 impl Attempt {
-    fn of(rules: &[&(Written, Checked)], lists: &[(Written, Checked)]) -> Attempt {
+    fn of(rules: &[Named<'_>], lists: &[Named<'_>]) -> Attempt {
         let mut places = Places::default();
         let lists: Vec<ListSource> = lists
             .iter()
@@ -232,8 +233,8 @@ fn is_broken(files: &Files, spot: Spot) -> bool {
 
 /// Warnings where a rule or receiver chooses among feeds, rules or tags and chooses none.
 pub fn warn_of_empty_choices(
-    rules: &[(Written, Checked)],
-    receivers: &[(Written, Checked)],
+    rules: &[Named<'_>],
+    receivers: &[Named<'_>],
     feeds: &[Arc<Feed>],
     findings: &mut Vec<Finding>,
 ) {

@@ -47,8 +47,7 @@ pub fn only<'a>(
 pub fn place(files: &Files, table: &Checked) -> String {
     match files.sources.get(table.spot.file()) {
         Some(source) => {
-            let before = source.text.get(..table.spot.range().start).unwrap_or("");
-            let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+            let (line, _) = source.line(table.spot.range().start);
             format!("{}:{line}", source.shown.display())
         }
         None => String::new(),

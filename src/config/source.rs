@@ -1,7 +1,11 @@
 //! The files as they were read, and places in them: every problem points at bytes of a file, and a query's own place
 //! inside its TOML string is followed back through escapes and line breaks to those bytes.
 
-use std::{ops::Range, path::PathBuf, sync::Arc};
+use std::{
+    ops::Range,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 /// A configuration file in memory.
 #[derive(Debug)]
@@ -14,6 +18,35 @@ pub struct Source {
     pub is_broken: bool,
     /// Bytes that hold a secret and are never shown.
     pub secrets: Vec<Range<usize>>,
+    lines: OnceLock<Vec<usize>>,
+}
+
+impl Source {
+    pub fn new(shown: PathBuf, text: String) -> Source {
+        Source {
+            shown,
+            text: text.into(),
+            is_broken: false,
+            secrets: Vec::new(),
+            lines: OnceLock::new(),
+        }
+    }
+
+    /// The line that a byte stands in, from 1, and where that line begins.
+    pub fn line(&self, at: usize) -> (usize, usize) {
+        let starts = self.lines.get_or_init(|| {
+            let breaks = self
+                .text
+                .bytes()
+                .enumerate()
+                .filter(|(_, byte)| *byte == b'\n');
+            std::iter::once(0)
+                .chain(breaks.map(|(at, _)| at + 1))
+                .collect()
+        });
+        let line = starts.partition_point(|start| *start <= at).max(1);
+        (line, starts.get(line - 1).copied().unwrap_or(0))
+    }
 }
 
 /// Bytes of one file. A spot always lies inside its file and on character boundaries.

@@ -25,10 +25,14 @@ pub fn is_behind_stderr() -> bool {
 /// # Errors
 /// When there is no journal, or it does not take the datagram.
 pub fn send(record: &Record) -> io::Result<()> {
+    send_to(record, Path::new(SOCKET))
+}
+
+fn send_to(record: &Record, journal: &Path) -> io::Result<()> {
     static OUT: LazyLock<io::Result<UnixDatagram>> = LazyLock::new(UnixDatagram::unbound);
     match OUT.as_ref() {
         // By path each time: the socket of a journal that was restarted is a new one.
-        Ok(socket) => socket.send_to(&datagram(record), SOCKET).map(|_| ()),
+        Ok(socket) => socket.send_to(&datagram(record), journal).map(|_| ()),
         Err(error) => Err(error.kind().into()),
     }
 }
@@ -122,5 +126,24 @@ mod tests {
             fields(&datagram(&record)),
             expected.map(|(k, v)| (k.to_owned(), v.to_owned()))
         );
+    }
+
+    #[test]
+    fn an_event_is_one_datagram() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let journal = UnixDatagram::bind(&path).unwrap();
+        let record = Record {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            level: Level::INFO,
+            target: "wirewatch".to_owned(),
+            event: "watching".to_owned(),
+            fields: vec![("why", Value::Text("é".repeat(2000)))],
+        };
+        send_to(&record, &path).unwrap();
+        let mut buffer = vec![0; 1 << 16];
+        let length = journal.recv(&mut buffer).unwrap();
+        assert_eq!(buffer[..length], datagram(&record));
+        assert!(send_to(&record, &folder.path().join("absent")).is_err());
     }
 }

@@ -16,7 +16,10 @@ use super::{
     guard::{Resolver, check_host},
     words::{causes, root_cause, tls_cause},
 };
-use crate::envelope::{HeaderText, Method, NetError, Request, Response};
+use crate::{
+    envelope::{HeaderText, Method, NetError, Request, Response},
+    render::clean_line,
+};
 
 /// For name, connection and TLS together; within the envelope's total.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -227,15 +230,16 @@ async fn read(
     if matches!(response.status, 204 | 304) {
         return Ok(response);
     }
-    // What reqwest decodes loses this header, so what still has it would be read as garbage.
+    // What was decoded has lost this header. What still has it is compressed in another way and would be read as garbage;
+    // words that name no compression (utf-8, none, binary) stand there by mistake, and browsers ignore them too.
     if let Some(encoding) = response.header_text("content-encoding")
         && is_wanted
-        && !matches!(encoding, "" | "identity")
+        && is_compression(encoding)
     {
         return Err(NetError::Broken(format!(
             "{} sent the encoding {:?}, which was not asked for",
             name(url),
-            crate::render::clean_line(encoding, 40)
+            clean_line(encoding, 40)
         )));
     }
     let announced = answer.content_length().unwrap_or(0);
@@ -269,6 +273,13 @@ async fn read(
             Ok(response)
         };
     }
+}
+
+fn is_compression(encoding: &str) -> bool {
+    let encoding = encoding.to_ascii_lowercase();
+    ["gzip", "br", "zstd", "deflate", "compress"]
+        .iter()
+        .any(|name| encoding.contains(name))
 }
 
 /// Our own error where one of ours is the cause, else the cause in words. Never an address's path.

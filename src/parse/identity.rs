@@ -9,7 +9,11 @@ use std::collections::{HashMap, HashSet};
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::{model::Item, text::html, time::Timestamp};
+use crate::{
+    model::{Item, ItemKey},
+    text::html,
+    time::Timestamp,
+};
 
 use super::{limits::ID_BYTES_MAX, link};
 
@@ -30,6 +34,20 @@ pub fn identity(
         return bounded(link::canonical(url));
     }
     by_words(title, published, text)
+}
+
+/// A second mark of an item, for feeds that give their items new ids (a new publishing system, ids made of headlines):
+/// an item whose id is new and whose page and time of publication are known is not new.
+///
+/// `None` where page and time are no mark: without a link of its own, without a time of day. Whoever asks must also
+/// know that no other item of the same document has it.
+pub fn second_key(item: &Item) -> Option<ItemKey> {
+    let published = item.published?;
+    let is_a_day = published.as_second().rem_euclid(86_400) == 0;
+    let page = link::canonical(&item.url);
+    let is_front_page = !page.contains('/') && !page.contains('?');
+    let is_a_mark = !is_a_day && !is_front_page && !item.url.is_empty();
+    is_a_mark.then(|| ItemKey::of(&format!("{page} {published}")))
 }
 
 fn by_words(title: &str, published: Option<Timestamp>, text: &str) -> String {
@@ -294,6 +312,25 @@ mod tests {
             ],
             &["example.org#n7", "example.org#n6", "example.org#n5"],
         );
+    }
+
+    #[test]
+    fn a_new_id_on_the_same_page_at_the_same_time_is_no_new_item() {
+        let at = "2024-12-06T14:02:11Z";
+        let key = |url, published| second_key(&item("any", url, "any", published));
+        let known = key("https://example.org/a", at);
+        assert!(known.is_some());
+        assert_eq!(key("http://example.org/a/?utm_source=x", at), known);
+        assert_ne!(key("https://example.org/b", at), known);
+        assert_ne!(key("https://example.org/a", "2024-12-06T14:02:12Z"), known);
+        for (url, published) in [
+            ("https://example.org/", at),
+            ("https://example.org/a", DAY),
+            ("https://example.org/a", ""),
+            ("", at),
+        ] {
+            assert_eq!(key(url, published), None, "{url} {published}");
+        }
     }
 
     #[test]

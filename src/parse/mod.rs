@@ -24,12 +24,13 @@ pub mod opml;
 mod reader;
 mod second;
 mod sniff;
+mod written;
 mod xml;
 
 use crate::model::Item;
 
 pub use hints::Hints;
-pub use identity::identity;
+pub use identity::{identity, second_key};
 pub use json::item_from_json;
 pub use lang::primary as primary_language;
 
@@ -71,7 +72,7 @@ impl Parsed {
         let mut order: Vec<usize> = (0..self.items.len()).collect();
         let age = |&at: &usize| {
             let published = self.items.get(at).and_then(|item| item.published);
-            (published.map(|at| std::cmp::Reverse(at)), at)
+            (published.map(std::cmp::Reverse), at)
         };
         order.sort_unstable_by_key(age);
         let mut is_kept = vec![false; self.items.len()];
@@ -155,3 +156,6 @@ fn read_xml(text: &str, url: &str) -> Result<Parsed, ParseError> {
     }
     Ok(parsed)
 }
+
+#[cfg(test)]
+mod tests;

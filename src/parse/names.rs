@@ -14,6 +14,8 @@ pub enum Element {
     /// A title of another vocabulary, for items without their own.
     OtherTitle,
     Link,
+    /// The `A` of CDF.
+    Anchor,
     /// RSS `guid`: a link as well unless it says no.
     Guid,
     /// Atom `id`.
@@ -186,7 +188,8 @@ fn core(lower: &[u8]) -> Element {
         b"rss" | b"rdf" | b"feed" | b"channel" => Element::Feed,
         b"item" | b"entry" => Element::Item,
         b"title" => Element::Title,
-        b"link" | b"a" => Element::Link,
+        b"link" => Element::Link,
+        b"a" => Element::Anchor,
         b"guid" => Element::Guid,
         b"id" => Element::Id,
         b"description" | b"summary" | b"abstract" => Element::Summary,

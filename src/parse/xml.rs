@@ -7,6 +7,8 @@
 
 use memchr::{memchr, memchr2, memmem};
 
+use super::limits::ATTRIBUTES_MAX;
+
 /// One piece of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
@@ -232,8 +234,9 @@ fn tag_end(bytes: &[u8], from: usize) -> Option<usize> {
 }
 
 /// The value of the first attribute that `wanted` accepts by its name.
-pub fn attribute<'a>(attributes: &'a str, wanted: impl Fn(&str) -> bool) -> Option<&'a str> {
+pub fn attribute(attributes: &str, wanted: impl Fn(&str) -> bool) -> Option<&str> {
     Attributes(attributes)
+        .take(ATTRIBUTES_MAX)
         .find(|(name, _)| wanted(name))
         .map(|(_, value)| value)
 }

@@ -12,7 +12,7 @@ use super::query::PatternKind;
 use crate::text::{
     fold,
     language::{Lang, Reading, Script, script_of_word},
-    stem, words,
+    stem,
 };
 
 /// A word of some rule and how it matches; several rules share one.
@@ -70,8 +70,8 @@ impl HashIndex {
 pub(super) struct Meaning {
     /// Sorted, each once.
     pub atoms: Vec<Atom>,
-    /// For the first letters of words that would make a closed compound with this one: a bit for each letter modulo 64.
-    pub heads: u64,
+    /// For the first letters of words that would make a closed compound with this one: a bit for each letter modulo 32.
+    pub heads: u32,
     /// The folded word's own first letter.
     pub first: Option<char>,
 }
@@ -161,11 +161,15 @@ impl Vocabulary {
         let (first, second) = reading.langs_for(&joined);
         for lang in [Some(first), second].into_iter().flatten() {
             let beginning = stem::folded_word(lang, before);
+            let next = stem::folded_word(lang, after).chars().next();
             let start = atoms.len();
             self.inflected(&joined, lang, atoms);
             let mut index = start;
             while let Some(atom) = atoms.get(index) {
-                match self.def(*atom).is_some_and(|def| begins(def, &beginning)) {
+                match self
+                    .def(*atom)
+                    .is_some_and(|def| begins(def, &beginning, next))
+                {
                     true => index += 1,
                     false => _ = atoms.swap_remove(index),
                 }
@@ -217,7 +221,7 @@ impl Vocabulary {
         }
     }
 
-    fn heads(&self, folded: &str) -> u64 {
+    fn heads(&self, folded: &str) -> u32 {
         if folded.is_empty() {
             return 0;
         }
@@ -235,9 +239,12 @@ impl Vocabulary {
     }
 }
 
-/// Whether the atom's word may be written as two, the first of them being this.
-fn begins(def: &AtomDef, beginning: &str) -> bool {
-    closed_word(def).is_some_and(|word| word.len() > beginning.len() && word.starts_with(beginning))
+/// Whether the atom's word may be written as two, the first of them being this and the second beginning so.
+fn begins(def: &AtomDef, beginning: &str, next: Option<char>) -> bool {
+    closed_word(def).is_some_and(|word| {
+        word.strip_prefix(beginning)
+            .is_some_and(|rest| next.is_some() && rest.chars().next() == next)
+    })
 }
 
 /// The folded word, where it is long enough to be recognised when written as two.
@@ -249,8 +256,8 @@ fn closed_word(def: &AtomDef) -> Option<String> {
 }
 
 /// The bit of a letter in [`Meaning::heads`].
-pub(super) fn head_bit(letter: char) -> u64 {
-    1 << (letter as u32 & 63)
+pub(super) fn head_bit(letter: char) -> u32 {
+    1 << (letter as u32 & 31)
 }
 
 /// Whether words of this language are what the atom stands for.
@@ -259,9 +266,4 @@ fn belongs(def: &AtomDef, lang: Lang) -> bool {
         Some(wanted) => wanted == lang,
         None => script_of_word(&def.text).is_none_or(|script: Script| lang.is_written_in(script)),
     }
-}
-
-/// Whether a text of rules is one word to us.
-pub(super) fn is_one_word(text: &str) -> bool {
-    matches!(words::words(text).as_slice(), [_])
 }

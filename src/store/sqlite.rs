@@ -43,7 +43,7 @@ enum Inner {
     File {
         writer: Option<mpsc::Sender<Request>>,
         thread: Option<JoinHandle<()>>,
-        reader: Arc<Mutex<Connection>>,
+        reader: Option<Arc<Mutex<Connection>>>,
         /// Held for as long as this daemon owns the store.
         _lock: Option<File>,
     },
@@ -57,7 +57,15 @@ impl std::fmt::Debug for Store {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if let Inner::File { writer, thread, .. } = self {
+        if let Inner::File {
+            writer,
+            thread,
+            reader,
+            ..
+        } = self
+        {
+            // The reader first: SQLite empties and removes the write-ahead log when its last connection may write.
+            drop(reader.take());
             drop(writer.take());
             if let Some(thread) = thread.take() {
                 // The writer ends when its last sender is gone; joining makes its connection close before the lock is released.
@@ -109,7 +117,7 @@ impl Store {
         Ok(Store(Arc::new(Inner::File {
             writer: Some(sender),
             thread: Some(thread),
-            reader: Arc::new(Mutex::new(reader)),
+            reader: Some(Arc::new(Mutex::new(reader))),
             _lock: Some(lock),
         })))
     }
@@ -136,7 +144,7 @@ impl Store {
         Ok(Store(Arc::new(Inner::File {
             writer: None,
             thread: None,
-            reader: Arc::new(Mutex::new(reader)),
+            reader: Some(Arc::new(Mutex::new(reader))),
             _lock: None,
         })))
     }
@@ -191,7 +199,13 @@ impl Store {
             Inner::Inline(connection) => {
                 work(&connection.lock().unwrap_or_else(PoisonError::into_inner))
             }
-            Inner::File { reader, .. } => {
+            Inner::File { reader: None, .. } => {
+                Err(StoreError::Failed(format!("{doing}: the store is closing")))
+            }
+            Inner::File {
+                reader: Some(reader),
+                ..
+            } => {
                 let reader = reader.clone();
                 tokio::task::spawn_blocking(move || {
                     work(&reader.lock().unwrap_or_else(PoisonError::into_inner))
@@ -290,7 +304,7 @@ fn write_in_groups(mut connection: Connection, mut requests: mpsc::Receiver<Requ
             transaction.commit().map_err(failed("cannot commit"))
         })();
         for answer in answers.drain(..) {
-            answer(committed.as_ref().map(|()| ()));
+            answer(committed.as_ref().copied());
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The built binary as a person and a script meet it: exit codes, what goes where, the manners of a pipe.
 
 use std::{
-    io::Read,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -106,6 +107,7 @@ fn scan_answers_with_greps_exit_codes() {
         (&["scan", "items.jsonl", "--rule", "tru*"], "", 0, 1),
         (&["scan", "items.jsonl", "--severity", "high"], "", 0, 1),
         (&["scan", "items.jsonl", "--severity", "critical"], "", 1, 0),
+        (&["scan", "items.jsonl", "--rule", "trcue"], "", 2, 0),
         (&["scan", "items.jsonl", "--quiet"], "", 0, 0),
         (&["scan", "story.txt"], "", 0, 1),
         (
@@ -216,8 +218,7 @@ fn hostile_text_reaches_no_terminal() {
     );
     assert_eq!(
         out(&output),
-        "-:1: high rebel-advance: Rebels  [2J 31m advance  [Rebels]\n"
-            .replace("  [Rebels]", " [Rebels]")
+        "-:1: high rebel-advance: Rebels  [2J 31m advance [Rebels]\n"
     );
     let output = desk.run(&["scan", "\u{1b}[2Jabsent.xml"]);
     assert!(
@@ -316,6 +317,288 @@ fn lists_before_the_first_run_are_empty_and_say_why() {
         (&feed["name"], &feed["state"]),
         (&"coast".into(), &"new".into())
     );
+}
+
+#[test]
+fn why_shows_what_was_found_and_what_was_not() {
+    let desk = Desk::new();
+    let output = desk.run(&["why", "Rebels enter the city"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let text = out(&output);
+    assert!(
+        text.contains("✗ truce") && text.contains("✓ rebel-advance high"),
+        "{text}"
+    );
+    assert!(
+        text.contains("✓ rebel  Rebels in title  stem rebel"),
+        "{text}"
+    );
+
+    let output = desk.run(&["why", "--json", "Rebels enter the city"]);
+    let rules: Vec<serde_json::Value> = out(&output)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let found: Vec<_> = rules
+        .iter()
+        .map(|rule| {
+            (
+                rule["rule"].as_str().unwrap(),
+                rule["matched"].as_bool().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(found, [("rebel-advance", true), ("truce", false)]);
+    let hit = &rules[0]["any"][0]["tree"]["hits"][0];
+    assert_eq!(
+        (&hit["text"], &hit["start"], &hit["end"]),
+        (&"Rebels".into(), &0.into(), &6.into())
+    );
+
+    for (arguments, said) in [
+        (&["why", " "][..], "no text"),
+        (&["why", "--rule", "trcue", "x"], "trcue"),
+        (&["why", "https://e.org/1"], "https://e.org/1"),
+    ] {
+        let output = desk.run(arguments);
+        assert_eq!(code(&output), 2, "{arguments:?}");
+        assert!(
+            err(&output).contains(said),
+            "{arguments:?}: {}",
+            err(&output)
+        );
+    }
+}
+
+const FEED: &str = r#"<?xml version="1.0" encoding="utf-8"?>
+<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="en"><title>Coast News</title><id>urn:coast</id>
+<updated>2030-01-01T00:00:00Z</updated>
+<entry><id>urn:coast:1</id><title>Rebels enter the city</title><link href="https://coast.example/1"/><updated>2030-01-01T00:00:00Z</updated></entry>
+<entry><id>urn:coast:2</id><title>Harbour festival opens</title><link href="https://coast.example/2"/><updated>2030-01-01T00:00:00Z</updated></entry>
+</feed>"#;
+
+#[test]
+fn the_lists_read_beside_a_running_daemon_and_after_it() {
+    let desk = Desk::new();
+    desk.write("coast.xml", FEED);
+    let path = desk.folder.path().join("coast.xml");
+    desk.write(
+        "wirewatch.toml",
+        &format!(
+            "{RULES}[feeds.coast]\nurl = \"file://{}\"\n[receivers.console]\ntype = \"stdout\"\n",
+            path.display()
+        ),
+    );
+    assert_eq!(code(&desk.run(&["scan", "coast.xml"])), 0);
+    let log = desk.folder.path().join("log");
+    let mut daemon = desk
+        .command(&["run", "--log-format", "json"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let mut printed = BufReader::new(daemon.stdout.take().unwrap());
+    let mut first = String::new();
+    // The alert's own arrival is what is waited for.
+    printed.read_line(&mut first).unwrap();
+    assert!(first.contains("Rebels enter the city"), "{first}");
+    look(&desk);
+    let term = Command::new("kill")
+        .args(["-TERM", &daemon.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(term.success());
+    assert_eq!(daemon.wait().unwrap().code(), Some(0));
+    look(&desk);
+    // Settled by now: a daemon that ends cleanly has nothing half done.
+    let output = desk.run(&["alerts", "--json"]);
+    let alert: serde_json::Value = serde_json::from_str(out(&output)).unwrap();
+    assert_eq!(alert["deliveries"][0]["state"], "done", "{alert}");
+
+    let log = std::fs::read_to_string(&log).unwrap();
+    let events: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let alerts: Vec<_> = events
+        .iter()
+        .filter(|event| event["event"] == "alert")
+        .collect();
+    let [alert] = alerts.as_slice() else {
+        panic!("one line an alert: {log}")
+    };
+    assert_eq!(
+        (&alert["feed"], &alert["rule"], &alert["level"]),
+        (&"coast".into(), &"rebel-advance".into(), &"info".into())
+    );
+    assert!(events.iter().all(|event| event["ts"].is_string()), "{log}");
+}
+
+/// What the lists say of the one feed and its one alert.
+fn look(desk: &Desk) {
+    for (arguments, expected) in [
+        (&["alerts", "--json"][..], 1),
+        (
+            &[
+                "alerts",
+                "--json",
+                "--rule",
+                "rebel-*",
+                "--severity",
+                "high",
+                "--since",
+                "1h",
+            ],
+            1,
+        ),
+        (&["alerts", "--json", "--rule", "truce"], 0),
+        (&["alerts", "--json", "--severity", "critical"], 0),
+        (&["alerts"], 1),
+        (&["feeds"], 1),
+        (&["feeds", "--failing"], 0),
+    ] {
+        let output = desk.run(arguments);
+        assert_eq!(code(&output), 0, "{arguments:?}: {}", err(&output));
+        assert_eq!(
+            out(&output).lines().count(),
+            expected,
+            "{arguments:?}: {}",
+            out(&output)
+        );
+    }
+    let output = desk.run(&["alerts", "--json"]);
+    let alert: serde_json::Value = serde_json::from_str(out(&output)).unwrap();
+    assert_eq!(
+        (&alert["rule"], &alert["item"]["id"]),
+        (&"rebel-advance".into(), &"urn:coast:1".into())
+    );
+    assert_eq!(alert["deliveries"][0]["receiver"], "console");
+
+    let output = desk.run(&["feeds", "--json"]);
+    let feed: serde_json::Value = serde_json::from_str(out(&output)).unwrap();
+    assert_eq!(
+        (&feed["state"], &feed["failures"], &feed["reason"]),
+        (&"ok".into(), &0.into(), &serde_json::Value::Null)
+    );
+    assert!(
+        feed["last_new_item"].is_string() && feed["next_poll"].is_string(),
+        "{feed}"
+    );
+
+    for (url, stage) in [
+        ("https://coast.example/1", "rebel-advance: first-report"),
+        ("https://coast.example/2", "no rule matched"),
+    ] {
+        let output = desk.run(&["why", url]);
+        assert_eq!(code(&output), 0, "{}", err(&output));
+        assert!(
+            out(&output).contains(stage) && out(&output).contains("in coast"),
+            "{}",
+            out(&output)
+        );
+    }
+    let output = desk.run(&["why", "https://coast.example/3"]);
+    assert_eq!(code(&output), 2);
+    assert!(
+        err(&output).contains("no feed has brought"),
+        "{}",
+        err(&output)
+    );
+}
+
+/// Answers one request on loopback with this status line and body; gives the address.
+fn serve_once(status: &'static str, body: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/feed", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = BufReader::new(stream.try_clone().unwrap()).lines();
+        while request.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+        let length = body.len();
+        let answer = format!(
+            "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        );
+        stream.write_all(answer.as_bytes()).unwrap();
+    });
+    address
+}
+
+#[test]
+fn scan_fetches_what_was_typed_and_reads_folders_in_order() {
+    let desk = Desk::new();
+    for (status, body, expected, said) in [
+        ("200 OK", FEED, 0, "1 hit in 1 of 2 items"),
+        ("404 Not Found", "", 2, "404"),
+        (
+            "200 OK",
+            "<!doctype html><title>Sign in</title><p>Please sign in.",
+            2,
+            "not a feed",
+        ),
+    ] {
+        let output = desk.run(&["scan", &serve_once(status, body)]);
+        assert_eq!(code(&output), expected, "{status}: {}", err(&output));
+        assert!(err(&output).contains(said), "{status}: {}", err(&output));
+    }
+
+    std::fs::create_dir_all(desk.folder.path().join("feeds/deeper")).unwrap();
+    for name in [
+        "feeds/b.xml",
+        "feeds/a.xml",
+        "feeds/deeper/c.xml",
+        "feeds/.hidden.xml",
+    ] {
+        desk.write(name, FEED);
+    }
+    desk.write("feeds/README.txt", "These are feeds.");
+    let output = desk.run(&["scan", "feeds"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    let places: Vec<_> = out(&output)
+        .lines()
+        .map(|line| line.split(": ").next().unwrap())
+        .collect();
+    assert_eq!(
+        places,
+        ["feeds/a.xml:1", "feeds/b.xml:1", "feeds/deeper/c.xml:1"]
+    );
+    assert!(
+        err(&output).contains("1 file was no feed"),
+        "{}",
+        err(&output)
+    );
+}
+
+#[test]
+fn feeds_go_out_as_opml_and_come_back() {
+    let desk = Desk::new();
+    let feeds = "[feeds.coast]\nurl = \"https://coast.example/feed\"\n[feeds.harbour]\nurl = \"https://harbour.example/rss?a=1&b=2\"\n";
+    desk.write("wirewatch.toml", &format!("{RULES}{feeds}"));
+    let output = desk.run(&["feeds", "export"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    desk.write("feeds.opml", out(&output));
+    let other = Desk::new();
+    let list = desk.folder.path().join("feeds.opml");
+    let output = other.run(&["feeds", "import", list.to_str().unwrap()]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    other.write("wirewatch.toml", &format!("{RULES}{}", out(&output)));
+    let listed = other.run(&["feeds", "--json"]);
+    let urls: Vec<serde_json::Value> = out(&listed)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let urls: Vec<_> = urls
+        .iter()
+        .map(|feed| feed["url"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        urls,
+        [
+            "https://coast.example/feed",
+            "https://harbour.example/rss?a=1&b=2"
+        ]
+    );
+    assert_eq!(code(&other.run(&["feeds", "import", "absent.opml"])), 2);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod crash;
+mod daemon;
 mod net;
 mod pack;
 mod scenarios;
