@@ -1,1 +1,450 @@
+//! The daemon: builds the parts, runs the loops, obeys signals.
+//!
+//! [`Node`] is the daemon without its process: scenarios start, reload, stop and kill it in virtual time. [`run`] adds what
+//! only a process has: signals, the service manager, the wait for its end.
 
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::Notify,
+    task::JoinSet,
+    time::{Instant, timeout},
+};
+
+use crate::{
+    config::{self, Config, Environment, Problem},
+    deliver::{Deliveries, Postman},
+    net::{Internet, InternetSettings, Net},
+    poll::{self, Poller, Polls, Watched},
+    store::{Store, StoreError},
+    sweep, systemd,
+    time::Clock,
+    work::{self, Loop, Pulse, Stop, Stopper},
+};
+
+/// How long what runs may take to finish after the signal to stop; systemd and people wait at most 10 s.
+const STOP_WITHIN: Duration = Duration::from_secs(8);
+/// How long the store may take to answer before it counts as stuck.
+const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// How long a loop may take to go round before it counts as stuck.
+const LOOP_AGE_MAX: Duration = Duration::from_secs(60);
+/// The first summary comes when every feed has been asked, at the latest after this.
+const FIRST_SUMMARY: Duration = Duration::from_secs(40);
+const SUMMARY_EVERY: Duration = Duration::from_secs(3600);
+/// Failing feeds named in a summary.
+const FAILING_NAMED_MAX: usize = 5;
+
+/// The loops over one store, with the world behind doors.
+pub struct Node {
+    store: Store,
+    clock: Clock,
+    poller: Arc<Poller>,
+    postman: Arc<Postman>,
+    /// Rung when feeds or deliveries may have fallen due for a reason other than time.
+    feeds_changed: Arc<Notify>,
+    owed: Arc<Notify>,
+    poll_slots: Arc<AtomicUsize>,
+    delivery_slots: Arc<AtomicUsize>,
+    pulses: [Arc<Pulse>; 2],
+    stopper: Stopper,
+    stop: Stop,
+    loops: JoinSet<()>,
+}
+
+impl Node {
+    /// Starts the loops. When this returns, the first polls are scheduled.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub async fn start(
+        store: Store,
+        net: Arc<dyn Net>,
+        clock: Clock,
+        config: &Config,
+    ) -> Result<Node, StoreError> {
+        let owed = Arc::new(Notify::new());
+        let (stopper, stop) = Stopper::new();
+        let mut node = Node {
+            poller: Arc::new(Poller::new(store.clone(), net.clone(), clock, owed.clone())),
+            postman: Arc::new(Postman::new(store.clone(), net, clock)),
+            store,
+            clock,
+            feeds_changed: Arc::new(Notify::new()),
+            owed,
+            poll_slots: Arc::new(AtomicUsize::new(1)),
+            delivery_slots: Arc::new(AtomicUsize::new(1)),
+            pulses: [Arc::new(Pulse::default()), Arc::new(Pulse::default())],
+            stopper,
+            stop,
+            loops: JoinSet::new(),
+        };
+        node.reload(config).await?;
+        let polls = node.new_loop("poll", 0, &node.poll_slots, &node.feeds_changed);
+        let deliveries = node.new_loop("deliver", 1, &node.delivery_slots, &node.owed);
+        node.loops
+            .spawn(work::run(Arc::new(Polls(node.poller.clone())), polls));
+        node.loops.spawn(work::run(
+            Arc::new(Deliveries(node.postman.clone())),
+            deliveries,
+        ));
+        node.loops.spawn(sweep::run(
+            node.store.clone(),
+            clock,
+            config.store.keep,
+            node.stop.clone(),
+        ));
+        Ok(node)
+    }
+
+    fn new_loop(
+        &self,
+        name: &'static str,
+        index: usize,
+        slots: &Arc<AtomicUsize>,
+        wake: &Arc<Notify>,
+    ) -> Loop {
+        Loop {
+            name,
+            slots: slots.clone(),
+            clock: self.clock,
+            wake: wake.clone(),
+            pulse: self.pulses[index].clone(),
+            stop: self.stop.clone(),
+        }
+    }
+
+    /// Watches what this configuration says, from here on. Polls and deliveries that run go on.
+    ///
+    /// # Errors
+    /// When the store refuses; then all stays as it was.
+    pub async fn reload(&self, config: &Config) -> Result<(), StoreError> {
+        let states = self
+            .store
+            .sync_feeds(config.feeds.clone(), self.clock.now())
+            .await?;
+        self.store.enable_receivers().await?;
+        let feeds = states
+            .iter()
+            .zip(&config.feeds)
+            .map(|(state, feed)| (state.id, feed.clone()));
+        let watched = Watched {
+            feeds: feeds.collect::<HashMap<_, _>>(),
+            rules: config.rules.clone(),
+            receivers: config.receivers.clone(),
+            per_host: config.poll.per_host,
+            allow_private: config.poll.allow_private,
+        };
+        self.poller.watch(watched, &states);
+        self.postman.serve(&config.receivers);
+        self.poll_slots
+            .store(config.poll.concurrency.max(1), Ordering::Relaxed);
+        self.delivery_slots
+            .store(Postman::slots(&config.receivers), Ordering::Relaxed);
+        self.feeds_changed.notify_one();
+        self.owed.notify_one();
+        Ok(())
+    }
+
+    /// Whether both loops and the store still move.
+    pub async fn moves(&self) -> bool {
+        let stuck = self.pulses.iter().any(|pulse| pulse.age() > LOOP_AGE_MAX);
+        !stuck
+            && matches!(
+                timeout(STORE_ANSWERS_WITHIN, self.store.ping()).await,
+                Ok(Ok(()))
+            )
+    }
+
+    /// One sentence about what was found since the start.
+    pub async fn summary(&self) -> String {
+        let tally = self.poller.tally();
+        let (answering, failing) = tally.contacts();
+        let mut text = format!(
+            "{} so far in {} from {}",
+            count(tally.alerts.load(Ordering::Relaxed), "hit"),
+            count(tally.new_items.load(Ordering::Relaxed), "new item"),
+            count(answering, "feed"),
+        );
+        let waiting = self
+            .poller
+            .feeds_planned()
+            .saturating_sub(answering + failing);
+        if waiting > 0 {
+            text += &format!(", {waiting} not asked yet");
+        }
+        if failing > 0 {
+            text += &format!(", {failing} failing: ");
+            match poll::failing(&self.store, &self.poller).await {
+                Ok(failing) => {
+                    let named: Vec<String> = failing
+                        .iter()
+                        .take(FAILING_NAMED_MAX)
+                        .map(|(feed, reason)| format!("{feed} ({reason})"))
+                        .collect();
+                    text += &named.join(", ");
+                    if failing.len() > FAILING_NAMED_MAX {
+                        text += &format!(
+                            " and {} more, see `wirewatch feeds`",
+                            failing.len() - FAILING_NAMED_MAX
+                        );
+                    }
+                }
+                Err(error) => text += &error.to_string(),
+            }
+        }
+        text
+    }
+
+    /// Whether every feed has been asked since the start.
+    pub fn has_asked_all(&self) -> bool {
+        let (answering, failing) = self.poller.tally().contacts();
+        answering + failing >= self.poller.feeds_planned()
+    }
+
+    /// Lets what runs finish within the time, then ends it. Whatever is ended is due again at the next start.
+    pub async fn stop(mut self, within: Duration) {
+        self.stopper.stop();
+        let end = Instant::now() + within;
+        while let Ok(Some(_)) = tokio::time::timeout_at(end, self.loops.join_next()).await {}
+        if !self.loops.is_empty() {
+            tracing::info!("ending what still runs; it is due again at the next start");
+        }
+        self.loops.shutdown().await;
+    }
+}
+
+fn count(number: usize, thing: &str) -> String {
+    match number {
+        1 => format!("1 {thing}"),
+        _ => format!("{number} {thing}s"),
+    }
+}
+
+/// Why the daemon ended or did not start.
+#[derive(Debug)]
+pub enum RunError {
+    /// The configuration has problems; every one of them.
+    Config(Vec<Problem>),
+    Store(StoreError),
+    Other(String),
+}
+
+/// Runs the daemon in the foreground until SIGTERM or SIGINT. SIGHUP reloads.
+///
+/// # Errors
+/// When it could not start.
+pub async fn run(path: &Path, environment: &Environment) -> Result<(), RunError> {
+    // First of all: a SIGHUP that comes while the daemon starts must not end it.
+    let mut signals = Signals::new()
+        .map_err(|error| RunError::Other(format!("cannot listen for signals: {error}")))?;
+    let (config, warnings) = load(path, environment).await.map_err(RunError::Config)?;
+    log_problems(&warnings);
+    let store_path = config.store.path.clone();
+    let store = {
+        let path = store_path.clone();
+        let opened = tokio::task::spawn_blocking(move || Store::open(&path)).await;
+        opened
+            .map_err(|error| RunError::Other(error.to_string()))?
+            .map_err(RunError::Store)?
+    };
+    let settings = InternetSettings::with_contact(config.poll.contact.as_deref());
+    let net: Arc<dyn Net> = Arc::new(Internet::new(settings).map_err(RunError::Other)?);
+    let node = Node::start(store.clone(), net, Clock::System, &config)
+        .await
+        .map_err(RunError::Store)?;
+    announce(&config, &store).await;
+    systemd::ready(&status(&config)).await;
+    let damaged = serve(&node, config, path, environment, &mut signals).await;
+    systemd::stopping().await;
+    node.stop(STOP_WITHIN).await;
+    match damaged {
+        Some(error) => Err(RunError::Store(error)),
+        None => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+    }
+}
+
+/// Obeys signals and shows signs of life until it is time to stop; gives the finding when that is a damaged archive.
+async fn serve(
+    node: &Node,
+    mut config: Config,
+    path: &Path,
+    environment: &Environment,
+    signals: &mut Signals,
+) -> Option<StoreError> {
+    let store_path = config.store.path.clone();
+    let check_archive = node.store.check_archive(&store_path);
+    tokio::pin!(check_archive);
+    let mut is_checking = true;
+    // A third of the limit: one late sign of life is no reason to be restarted.
+    let watchdog = systemd::watchdog_limit().map(|limit| limit / 3);
+    let mut next_watchdog = Instant::now();
+    let started = Instant::now();
+    let mut next_summary = started + Duration::from_secs(1);
+    let mut has_summed_up = false;
+    loop {
+        tokio::select! {
+            () = stop_signal(&mut signals.terminate, &mut signals.interrupt) => {
+                tracing::info!("stopping");
+                return None;
+            }
+            _ = signals.hangup.recv() => {
+                systemd::reloading().await;
+                if let Some(new) = reload(node, &config, path, environment).await {
+                    config = new;
+                }
+                systemd::ready(&status(&config)).await;
+            }
+            checked = &mut check_archive, if is_checking => {
+                is_checking = false;
+                match checked {
+                    Err(error @ StoreError::Damaged { .. }) => return Some(error),
+                    Err(error) => tracing::warn!(%error, "the archive could not be checked"),
+                    Ok(()) => {}
+                }
+            }
+            () = tokio::time::sleep_until(next_watchdog), if watchdog.is_some() => {
+                next_watchdog = Instant::now() + watchdog.unwrap_or(LOOP_AGE_MAX);
+                if node.moves().await {
+                    systemd::feed_watchdog().await;
+                } else {
+                    tracing::error!("a loop or the store is stuck; the watchdog is not fed and systemd will restart the daemon");
+                }
+            }
+            () = tokio::time::sleep_until(next_summary) => {
+                let is_due = has_summed_up || node.has_asked_all() || started.elapsed() >= FIRST_SUMMARY;
+                if is_due {
+                    let summary = node.summary().await;
+                    systemd::status(&summary).await;
+                    tracing::info!("{summary}");
+                    has_summed_up = true;
+                }
+                next_summary = Instant::now() + if is_due { SUMMARY_EVERY } else { Duration::from_secs(1) };
+            }
+        }
+    }
+}
+
+async fn reload(
+    node: &Node,
+    old: &Config,
+    path: &Path,
+    environment: &Environment,
+) -> Option<Config> {
+    tracing::info!("reloading");
+    let (config, warnings) = match load(path, environment).await {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            log_problems(&problems);
+            tracing::error!(
+                "the new configuration has problems and is not taken; the old one stays live"
+            );
+            return None;
+        }
+    };
+    log_problems(&warnings);
+    if config.store != old.store || config.poll.contact != old.poll.contact {
+        tracing::warn!("[store] and [poll] contact take effect at the next start");
+    }
+    match node.reload(&config).await {
+        Ok(()) => {
+            announce(&config, &node.store).await;
+            Some(config)
+        }
+        Err(error) => {
+            tracing::error!(%error, "the new configuration is not taken; the old one stays live");
+            None
+        }
+    }
+}
+
+/// Reads and checks the configuration away from the loops: many rules take a while to compile.
+async fn load(
+    path: &Path,
+    environment: &Environment,
+) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+    let (path, environment): (PathBuf, Environment) = (path.to_owned(), environment.clone());
+    match tokio::task::spawn_blocking(move || config::load(&path, &environment).into_result()).await
+    {
+        Ok(loaded) => loaded,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// One line per problem, with its place.
+fn log_problems(problems: &[Problem]) {
+    for problem in problems {
+        let at = format!(
+            "{}:{}:{}",
+            problem.path.display(),
+            problem.line,
+            problem.column
+        );
+        match problem.is_error() {
+            true => tracing::error!(%at, help = problem.help.as_deref(), "{}", problem.message),
+            false => tracing::warn!(%at, help = problem.help.as_deref(), "{}", problem.message),
+        }
+    }
+}
+
+async fn announce(config: &Config, store: &Store) {
+    tracing::info!(
+        feeds = config.feeds.len(), rules = config.rules.rules().len(), receivers = config.receivers.len(),
+        store = %config.store.path.display(), config = %config.path.display(), "watching"
+    );
+    let Ok(owed) = store.owed_counts().await else {
+        return;
+    };
+    for (receiver, deliveries) in owed {
+        if config
+            .receivers
+            .iter()
+            .all(|configured| configured.name != receiver)
+        {
+            tracing::warn!(%receiver, deliveries, "deliveries are owed to a receiver that is not configured; they wait for it");
+        }
+    }
+}
+
+fn status(config: &Config) -> String {
+    format!(
+        "watching {} with {} for {}",
+        count(config.feeds.len(), "feed"),
+        count(config.rules.rules().len(), "rule"),
+        count(config.receivers.len(), "receiver")
+    )
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+async fn stop_signal(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

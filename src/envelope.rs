@@ -28,9 +28,11 @@ pub enum Reply {
 }
 
 /// An HTTP request with everything that bounds it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Request {
     pub method: Method,
+    /// `https:` or `http:`; from the configuration also `file:`, which answers as a server would, 304 included.
+    /// May be a secret as a whole: chat services hand out addresses that need no other key. `Debug` masks it.
     pub url: String,
     /// Names in lower case; values byte for byte.
     pub headers: Vec<(String, HeaderText)>,
@@ -56,22 +58,22 @@ pub enum Method {
 pub struct Limits {
     /// For the whole exchange: name, connection, redirects, headers, body.
     pub total: Duration,
-    /// Of the body after decompression.
+    /// Of the body after decompression. A longer answer to a GET is an error; of other answers the beginning is kept.
     pub body_bytes_max: usize,
-    /// How many redirects are followed.
+    /// How many redirects a GET follows; one more is an error. At 0, and for other methods, a redirect is the answer.
     pub redirects_max: u8,
     /// Whether private, loopback and link-local addresses may be connected to.
     pub allow_private: bool,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Response {
     pub status: u16,
     /// Names in lower case; values byte for byte.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// Decompressed.
+    /// Decompressed. Of anything but a GET's success only the first 8 KiB; of a 204 or 304 nothing.
     pub body: Vec<u8>,
-    /// The address that answered, after redirects.
+    /// The address that answered, after redirects, without a user name or password.
     pub url: String,
     /// Where 301 and 308 answers alone led, when the chain began with one: what a client may remember (RFC 9110, 15.4.2, 15.4.9).
     pub moved_to: Option<String>,
@@ -94,6 +96,45 @@ impl Response {
     }
 }
 
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("url", &masked_url(&self.url))
+            .field("headers", &self.headers)
+            .field("body_bytes", &self.body.len())
+            .field("limits", &self.limits)
+            .finish()
+    }
+}
+
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("url", &masked_url(&self.url))
+            .field("moved_to", &self.moved_to.as_deref().map(masked_url))
+            .field("headers", &self.headers.len())
+            .field("body_bytes", &self.body.len())
+            .finish()
+    }
+}
+
+/// The part of an address that may be shown where the rest may be a secret: scheme, host and port.
+pub fn masked_url(url: &str) -> String {
+    let Ok(parsed) = url::Url::parse(url) else {
+        return "[an address that cannot be read]".to_owned();
+    };
+    let host = parsed.host_str().unwrap_or_default();
+    let port = parsed
+        .port()
+        .map(|port| format!(":{port}"))
+        .unwrap_or_default();
+    let has_more = parsed.path().len() > 1 || parsed.query().is_some();
+    let rest = if has_more { "/…" } else { "" };
+    format!("{}://{host}{port}{rest}", parsed.scheme())
+}
+
 /// A mail and the server that takes it. Every text is clean: no control characters in headers.
 #[derive(Clone, Debug)]
 pub struct Mail {
@@ -103,7 +144,7 @@ pub struct Mail {
     pub subject: String,
     pub text: String,
     pub html: Option<String>,
-    /// Without angle brackets: `<id>.<revision>@wirewatch`, stable over retries.
+    /// Without angle brackets, stable over retries: `<alert id>.<revision>.<hash of the recipients>@<sender's domain>`.
     pub message_id: String,
     /// The first message of the same alert, for threading.
     pub in_reply_to: Option<String>,
@@ -130,7 +171,7 @@ pub enum MailSecurity {
     None,
 }
 
-/// What the mail server answered last.
+/// What the mail server answered last: to the message where it took one, else to the command it refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailReply {
     pub code: u16,
@@ -189,3 +230,59 @@ impl std::fmt::Display for NetError {
 }
 
 impl std::error::Error for NetError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_up_to_its_path() {
+        for (url, shown) in [
+            (
+                "https://hooks.example.org/services/T0/B1/key",
+                "https://hooks.example.org/…",
+            ),
+            (
+                "https://user:pass@example.org:8443/?key=1",
+                "https://example.org:8443/…",
+            ),
+            ("http://example.org", "http://example.org"),
+            ("http://example.org/?key=1", "http://example.org/…"),
+            ("http://[::1]:80/a", "http://[::1]/…"),
+            ("hooks.example.org/key", "[an address that cannot be read]"),
+        ] {
+            assert_eq!(masked_url(url), shown);
+        }
+    }
+
+    #[test]
+    fn requests_and_responses_print_without_secrets() {
+        let request = Request {
+            method: Method::Post,
+            url: "https://example.org/s3cret".to_owned(),
+            headers: vec![(
+                "authorization".to_owned(),
+                HeaderText::Secret(Secret::new("s3cret")),
+            )],
+            body: b"s3cret".to_vec(),
+            limits: Limits {
+                total: Duration::from_secs(1),
+                body_bytes_max: 1,
+                redirects_max: 0,
+                allow_private: false,
+            },
+        };
+        let response = Response {
+            url: request.url.clone(),
+            moved_to: Some(request.url.clone()),
+            body: b"s3cret".to_vec(),
+            headers: vec![("set-cookie".to_owned(), b"s3cret".to_vec())],
+            ..Response::default()
+        };
+        let shown = format!("{:?} {:?}", Envelope::Http(request), Reply::Http(response));
+        assert!(
+            !shown.contains("s3cret") && shown.contains("https://example.org/…"),
+            "{shown}"
+        );
+    }
+}

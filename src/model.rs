@@ -1,6 +1,6 @@
 //! The words of the program: what flows from a feed to a person. Plain data, no behaviour that needs the world.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -211,6 +211,22 @@ pub struct AlertItem {
     pub seen: Timestamp,
 }
 
+impl AlertItem {
+    pub fn of(feed: &Feed, item: &Item, seen: Timestamp) -> AlertItem {
+        AlertItem {
+            id: item.id.clone(),
+            feed: feed.name.clone(),
+            publisher: feed.publisher.clone(),
+            title: item.title.clone(),
+            url: item.url.clone(),
+            summary: item.summary.clone(),
+            lang: item.lang.clone().or_else(|| feed.lang.clone()),
+            published: item.published,
+            seen,
+        }
+    }
+}
+
 /// The story as it stood at this revision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AlertStory {
@@ -237,6 +253,3 @@ pub struct Validators {
     pub etag: Option<Vec<u8>>,
     pub last_modified: Option<Vec<u8>>,
 }
-
-/// A name with shared ownership, for ids that are copied into every alert.
-pub type Name = Arc<str>;

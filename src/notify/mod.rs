@@ -4,6 +4,7 @@
 pub mod email;
 pub mod file;
 pub mod stdout;
+mod verdict;
 pub mod webhook;
 
 use std::time::Duration;
@@ -13,8 +14,12 @@ use globset::GlobSet;
 use crate::{
     envelope::{Envelope, Reply},
     model::{Alert, Severity},
+    render,
     time::Timestamp,
 };
+
+pub use render::clean_line;
+pub use verdict::{http_verdict, retry_after};
 
 /// What deliver.rs can do next, decided from the reply alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +43,17 @@ pub trait Notifier: Send + Sync + std::fmt::Debug {
 
     /// What the reply means. `now` dates a `Retry-After` that names a time.
     fn verdict(&self, reply: &Reply, now: Timestamp) -> Verdict;
+
+    /// How many rounds of deliveries may run at once, 1 or more.
+    fn slots(&self) -> usize {
+        4
+    }
+
+    /// How many deliveries one round makes, one after the other, before they are recorded together, 1 or more. What lies
+    /// on this machine takes many; over a network each is recorded on its own.
+    fn batch(&self) -> usize {
+        1
+    }
 }
 
 /// One alert revision on its way to one receiver.
@@ -73,5 +89,228 @@ impl Wants {
         severity >= self.severity_min
             && self.rules.as_ref().is_none_or(|globs| globs.is_match(rule))
             && (self.tags.is_empty() || tags.iter().any(|tag| self.tags.contains(tag)))
+    }
+}
+
+/// How a receiver of lines writes an alert.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// The alert document, one a line (JSON Lines).
+    #[default]
+    Json,
+    /// [`render::line`].
+    Text,
+}
+
+impl Format {
+    /// The alert on one line, without the line break.
+    ///
+    /// # Errors
+    /// As [`document`].
+    pub fn line(self, alert: &Alert) -> Result<String, String> {
+        match self {
+            Format::Json => document(alert),
+            Format::Text => Ok(render::line(alert)),
+        }
+    }
+}
+
+/// The alert document as JSON on one line. What could act on a terminal (control characters, bidirectional controls,
+/// line separators) is written as `\u….`, which any reader of JSON turns back.
+///
+/// # Errors
+/// A sentence, should the document not serialise.
+pub fn document(alert: &Alert) -> Result<String, String> {
+    let json = serde_json::to_string(alert)
+        .map_err(|error| format!("cannot write the alert as JSON: {error}"))?;
+    if !json.contains(render::is_unsafe) {
+        return Ok(json);
+    }
+    // Outside of strings JSON is ASCII without controls, so each such character stands in a string and may be escaped.
+    let mut safe = String::with_capacity(json.len() + 32);
+    for c in json.chars() {
+        if render::is_unsafe(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                safe.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            safe.push(c);
+        }
+    }
+    Ok(safe)
+}
+
+/// The reply was of another kind than what was sent: our own mistake, never the service's word.
+fn odd_reply(reply: &Reply) -> Verdict {
+    let kind = match reply {
+        Reply::Http(_) => "an HTTP response",
+        Reply::Mail(_) => "a mail server's reply",
+        Reply::Written => "a written line",
+    };
+    Verdict::TryAfter(None, format!("{kind} is no answer to this message"))
+}
+
+/// An alert for the tests of all services, with text in it that a hostile feed might send.
+#[cfg(test)]
+pub(crate) mod sample {
+    use super::*;
+    use crate::model::{AlertItem, AlertStatus, AlertStory, AlertTiming, Field, Hit};
+
+    pub fn alert() -> Alert {
+        let at = |text: &str| -> Timestamp { text.parse().expect("a time") };
+        Alert {
+            version: 1,
+            id: "01938c2f-0000-7000-8000-000000000001".to_owned(),
+            revision: 1,
+            status: AlertStatus::Firing,
+            rule: "rebel-advance".to_owned(),
+            title: "Armed group gains ground".to_owned(),
+            severity: Severity::High,
+            tags: vec!["syria".to_owned()],
+            drill: false,
+            item: AlertItem {
+                id: "https://news.example.org/1".to_owned(),
+                feed: "bbc-world".to_owned(),
+                publisher: "bbc".to_owned(),
+                title: "Rebel forces advanced rapidly toward Homs".to_owned(),
+                url: "https://news.example.org/1?a=1&b=2".to_owned(),
+                summary: "Government troops left <b>& the insurgents</b> took the town.".to_owned(),
+                lang: Some("en".to_owned()),
+                published: Some(at("2024-12-06T14:02:00Z")),
+                seen: at("2024-12-06T14:03:11.204Z"),
+            },
+            hits: vec![
+                Hit {
+                    field: Field::Title,
+                    start: 0,
+                    end: 21,
+                    text: "Rebel forces advanced".to_owned(),
+                    query: "rebel NEAR/8 advance".to_owned(),
+                },
+                Hit {
+                    field: Field::Summary,
+                    start: 32,
+                    end: 42,
+                    text: "insurgents".to_owned(),
+                    query: "@armed-group".to_owned(),
+                },
+            ],
+            story: AlertStory {
+                id: "01938c2f-0000-7000-8000-000000000002".to_owned(),
+                items: 3,
+                publishers: vec!["aljazeera".to_owned(), "bbc".to_owned()],
+                origins: 2,
+            },
+            timing: AlertTiming {
+                published: Some(at("2024-12-06T14:02:00Z")),
+                seen: at("2024-12-06T14:03:11.204Z"),
+                matched: at("2024-12-06T14:03:11.205Z"),
+                queued: at("2024-12-06T14:03:11.206Z"),
+            },
+        }
+    }
+
+    /// The same alert with text that tries everything at once.
+    pub fn hostile() -> Alert {
+        let mut alert = alert();
+        alert.title = "Title\r\nBcc: everyone@example.org".to_owned();
+        alert.item.title =
+            "\u{1b}[2J<script>alert(1)</script>\u{202e}gnp.exe\u{2028}\u{9b}31m\0 \"quoted\""
+                .to_owned();
+        alert.item.summary = "line one\r\n.\r\nQUIT\r\n<!channel> @everyone {{ 7 * 7 }}".to_owned();
+        alert.item.url = "javascript:alert(1)".to_owned();
+        alert.hits.clear();
+        alert
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use globset::{Glob, GlobSetBuilder};
+
+    use super::{file::File, stdout::Stdout, *};
+
+    #[test]
+    fn every_line_is_one_clean_line() {
+        let now = "2024-12-06T14:03:12Z".parse().unwrap();
+        for alert in [sample::alert(), sample::hostile()] {
+            for format in [Format::Json, Format::Text] {
+                let message = Message {
+                    id: "msg_1",
+                    alert: &alert,
+                    now,
+                };
+                let Envelope::Print(printed) = (Stdout { format }).compose(&message).unwrap()
+                else {
+                    panic!("not printed");
+                };
+                let file = File {
+                    path: "alerts.jsonl".into(),
+                    format,
+                };
+                let Envelope::Append { line, .. } = file.compose(&message).unwrap() else {
+                    panic!("not appended");
+                };
+                assert_eq!(printed, line);
+                assert!(!line.contains(render::is_unsafe), "{line:?}");
+                if format == Format::Json {
+                    let read: Alert = serde_json::from_str(&line).unwrap();
+                    assert_eq!(read, alert, "escaped, not lost");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_reply_of_another_kind_is_never_taken_for_success() {
+        let now = "2024-12-06T14:03:12Z".parse().unwrap();
+        let stdout = Stdout {
+            format: Format::Json,
+        };
+        assert_eq!(stdout.verdict(&Reply::Written, now), Verdict::Accepted);
+        let mail = Reply::Mail(crate::envelope::MailReply {
+            code: 250,
+            text: String::new(),
+        });
+        assert!(matches!(
+            stdout.verdict(&mail, now),
+            Verdict::TryAfter(None, _)
+        ));
+    }
+
+    #[test]
+    fn wants() {
+        let globs = |globs: &[&str]| {
+            let mut set = GlobSetBuilder::new();
+            for glob in globs {
+                set.add(Glob::new(glob).unwrap());
+            }
+            Some(set.build().unwrap())
+        };
+        let tagged = |tags: &[&str]| tags.iter().map(|tag| tag.to_string()).collect::<Vec<_>>();
+        for (severity_min, rules, tags, is_taken) in [
+            (Severity::Info, None, tagged(&[]), true),
+            (Severity::High, None, tagged(&[]), true),
+            (Severity::Critical, None, tagged(&[]), false),
+            (Severity::Info, globs(&["rebel-*"]), tagged(&[]), true),
+            (
+                Severity::Info,
+                globs(&["flood", "*-advance"]),
+                tagged(&[]),
+                true,
+            ),
+            (Severity::Info, globs(&["flood"]), tagged(&[]), false),
+            (Severity::Info, globs(&[]), tagged(&[]), false),
+            (Severity::Info, None, tagged(&["sudan", "syria"]), true),
+            (Severity::Info, None, tagged(&["sudan"]), false),
+        ] {
+            let wants = Wants {
+                severity_min,
+                rules,
+                tags,
+            };
+            let is_wanted = wants.takes("rebel-advance", Severity::High, &tagged(&["syria"]));
+            assert_eq!(is_wanted, is_taken, "{wants:?}");
+        }
     }
 }

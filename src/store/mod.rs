@@ -1,1 +1,249 @@
-pub mod sqlite;
+//! The door to memory: what was seen, what is owed, when to ask again. The store is the queue between the two loops.
+//!
+//! It promises: a method that returned `Ok` is on the disk, whole; one that returned an error changed nothing. One daemon
+//! at a time owns a store, so claims on running work live in the loops and need no rows. It must never guess: a damaged
+//! or newer database is refused, not repaired and not replaced.
+
+mod deliveries;
+mod history;
+mod polls;
+mod sqlite;
+
+use std::path::PathBuf;
+
+use crate::{
+    judge::{Decision, Past},
+    model::{Alert, Item, ItemKey, Severity, Validators},
+    time::Timestamp,
+};
+
+pub use sqlite::Store;
+
+/// Why the store could not do it.
+#[derive(Debug)]
+pub enum StoreError {
+    /// There is no database at this path (readers only; the daemon makes one).
+    Missing(PathBuf),
+    /// Another daemon owns it.
+    InUse { path: PathBuf, by: String },
+    /// It fails its own check. Nothing was changed.
+    Damaged { path: PathBuf, finding: String },
+    /// It was written by a newer wirewatch, or by another program.
+    Foreign { path: PathBuf, finding: String },
+    /// The disk or SQLite said no; trying again may help.
+    Failed(String),
+}
+
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            StoreError::Missing(path) => write!(
+                f,
+                "there is no database at {} yet: `wirewatch run` makes it",
+                path.display()
+            ),
+            StoreError::InUse { path, by } => write!(
+                f,
+                "the database {} is in use by another wirewatch ({by}): stop that one first, or give this one its own [store] url",
+                path.display()
+            ),
+            StoreError::Damaged { path, finding } => write!(
+                f,
+                "the database {path} is damaged ({finding}). Nothing was changed. Restore a backup, or recover what can be read with \
+                 `sqlite3 {path} .recover | sqlite3 recovered.db`; to start empty, move the file away yourself",
+                path = path.display()
+            ),
+            StoreError::Foreign { path, finding } => {
+                write!(
+                    f,
+                    "the database {} cannot be used: {finding}",
+                    path.display()
+                )
+            }
+            StoreError::Failed(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// The number of a feed in this store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FeedId(pub i64);
+
+/// What the store knows of a feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedState {
+    pub id: FeedId,
+    pub name: String,
+    pub url: String,
+    pub validators: Validators,
+    pub next_poll: Timestamp,
+    pub first_contact: Option<Timestamp>,
+    pub last_poll: Option<Timestamp>,
+    pub last_success: Option<Timestamp>,
+    pub last_new_item: Option<Timestamp>,
+    /// In a row.
+    pub failures: u32,
+    pub problem: Option<String>,
+    /// Where permanent redirects lead, and how many answers in a row agreed on it.
+    pub moved_to: Option<String>,
+    pub moved_times: u32,
+    /// When the server answered 410.
+    pub gone: Option<Timestamp>,
+}
+
+/// One poll as it is recorded, in one transaction.
+#[derive(Clone, Debug)]
+pub struct PollRecord {
+    pub feed: FeedId,
+    /// When the answer was here: the moment its items were first seen.
+    pub at: Timestamp,
+    pub next_poll: Timestamp,
+    pub outcome: PollOutcome,
+}
+
+#[derive(Clone, Debug)]
+pub enum PollOutcome {
+    /// 304, or the same bytes again.
+    Unchanged,
+    Items(Harvest),
+    Failed {
+        problem: String,
+    },
+    /// 410: the feed is not asked again at this address.
+    Gone {
+        problem: String,
+    },
+}
+
+/// What a good answer gave.
+#[derive(Clone, Debug, Default)]
+pub struct Harvest {
+    /// Of the answer; empty when the document was cut short and must be fetched again.
+    pub validators: Validators,
+    /// Every item the document lists.
+    pub listed: Vec<ItemKey>,
+    /// Those that were not seen before.
+    pub new: Vec<Item>,
+    pub moved_to: Option<String>,
+}
+
+/// Decides what one new item causes. Called inside the transaction, once for each new item.
+pub type Judge =
+    Box<dyn FnMut(&Item, &dyn Past<Error = StoreError>) -> Result<Decided, StoreError> + Send>;
+
+/// A decision, and who is owed each of its alerts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decided {
+    pub decision: Decision,
+    /// For each of the decision's `judged`, in order, the names of the receivers.
+    pub receivers: Vec<Vec<String>>,
+}
+
+/// What a recorded poll caused.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recorded {
+    /// Items that were new to the store.
+    pub new_items: usize,
+    /// Alerts queued, newest revision each.
+    pub alerts: Vec<Alert>,
+    /// Deliveries now owed.
+    pub deliveries: usize,
+}
+
+/// A delivery that is due.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Owed {
+    pub id: i64,
+    pub receiver: String,
+    pub attempts: u32,
+    pub owed_since: Timestamp,
+    pub alert: Alert,
+}
+
+/// How a delivery attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    Done,
+    /// Owed still, due again at this time.
+    Again {
+        due: Timestamp,
+        problem: String,
+    },
+    Dead {
+        problem: String,
+    },
+}
+
+/// One alert in the history.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct AlertRow {
+    /// The store's own number: ascending, for following.
+    #[serde(skip)]
+    pub number: i64,
+    pub alert: Alert,
+    pub deliveries: Vec<DeliveryRow>,
+}
+
+/// One delivery of an alert's latest revision.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct DeliveryRow {
+    pub receiver: String,
+    pub revision: u32,
+    /// `owed`, `done` or `dead`.
+    pub state: String,
+    pub attempts: u32,
+    pub settled: Option<Timestamp>,
+    pub due: Option<Timestamp>,
+    pub problem: Option<String>,
+}
+
+/// Which alerts to list.
+#[derive(Clone, Debug, Default)]
+pub struct AlertFilter {
+    /// Updated at or after.
+    pub since: Option<Timestamp>,
+    pub rule: Option<String>,
+    pub severity_min: Severity,
+    /// Only alerts with a revision number in the store above this.
+    pub after: Option<i64>,
+}
+
+/// A receiver that asked to be left alone.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct DisabledReceiver {
+    pub name: String,
+    pub since: Timestamp,
+    pub reason: String,
+}
+
+/// An archived item with its feed and what was decided about it.
+#[derive(Clone, Debug)]
+pub struct ArchivedItem {
+    pub feed: String,
+    pub seen: Timestamp,
+    pub item: Item,
+    pub judgements: Vec<JudgementRow>,
+}
+
+/// How much the store holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Totals {
+    /// Items and alerts ever recorded.
+    pub items: usize,
+    pub alerts: usize,
+    /// Deliveries owed now, and given up.
+    pub owed: usize,
+    pub dead: usize,
+}
+
+/// What was decided about an item under one rule.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct JudgementRow {
+    pub rule: String,
+    /// A name such as `first-report`.
+    pub reason: String,
+    /// The alert's id, where there is one.
+    pub alert: Option<String>,
+}

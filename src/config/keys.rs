@@ -1,0 +1,434 @@
+//! Every key of the configuration: its kind, its default, what it means. `wirewatch check --schema` prints this table.
+
+use std::time::Duration;
+
+use super::shape::{
+    Key,
+    Kind::{self, *},
+    ReceiverType, Shape,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The longest time that any key takes, ten years: what `time::parse_duration` takes.
+const EVER: Duration = Duration::from_secs(3650 * 86_400);
+
+/// Shorter poll intervals are errors.
+const INTERVAL_MIN: Duration = Duration::from_millis(100);
+
+const ANY_TIME: Kind = Time {
+    min: Duration::ZERO,
+    max: EVER,
+};
+
+/// At least a second.
+const WINDOW: Kind = Time {
+    min: SECOND,
+    max: EVER,
+};
+
+/// One whole configuration file; files that are included are of the same shape.
+pub static FILE: Shape = Shape {
+    path: "",
+    about: "wirewatch's configuration. Files named by `include` are of the same shape.",
+    keys: &[
+        Key::new(
+            "include",
+            Texts,
+            "Further files: paths and globs, relative to this file.",
+        )
+        .examples(&[r#"["rules/*.toml", "feeds/*.toml"]"#]),
+        Key::new("store", Table(&STORE), STORE.about),
+        Key::new("poll", Table(&POLL), POLL.about),
+        Key::new("web", Table(&WEB), WEB.about),
+        Key::new("notices", Table(&NOTICES), NOTICES.about),
+        Key::new(
+            "feeds",
+            Named(&FEED),
+            "The feeds to watch, by name: `[feeds.bbc-world]`.",
+        ),
+        Key::new(
+            "receivers",
+            Receivers(RECEIVER_TYPES),
+            "Where alerts go, by name: `[receivers.desk]`.",
+        ),
+        Key::new(
+            "lists",
+            Named(&LIST),
+            "Lists of words that rules share, by name: `[lists.armed-group]`, used as `@armed-group`.",
+        ),
+        Key::new(
+            "rules",
+            Named(&RULE),
+            "What to look for, by name: `[rules.rebel-advance]`.",
+        ),
+    ],
+};
+
+pub static STORE: Shape = Shape {
+    path: "store",
+    about: "Where items, alerts and owed deliveries are kept.",
+    keys: &[
+        Key::new(
+            "url",
+            Text,
+            "The database: `sqlite:` and a path, relative to $STATE_DIRECTORY where that is set, else to the working directory.",
+        )
+        .default(r#""sqlite:wirewatch.db""#)
+        .examples(&[r#""sqlite:wirewatch.db""#, r#""sqlite:/var/lib/wirewatch/wirewatch.db""#]),
+        Key::new(
+            "keep",
+            Time { min: HOUR, max: EVER },
+            "How long items, alerts and settled deliveries are kept: the archive's horizon.",
+        )
+        .default(r#""90d""#),
+    ],
+};
+
+pub static POLL: Shape = Shape {
+    path: "poll",
+    about: "How feeds are asked. A feed may have its own interval, adaptive, max_interval, timeout, max_body and backfill.",
+    keys: &[
+        INTERVAL.default(r#""5m""#),
+        ADAPTIVE.default("true"),
+        MAX_INTERVAL.default(r#""1h""#),
+        TIMEOUT.default(r#""30s""#),
+        MAX_BODY.default(r#""10MiB""#),
+        Key::new(
+            "concurrency",
+            Integer {
+                min: 1,
+                max: 10_000,
+            },
+            "Polls in flight at once.",
+        )
+        .default("256"),
+        Key::new(
+            "per_host",
+            Integer { min: 1, max: 1000 },
+            "Polls in flight at once to one host.",
+        )
+        .default("2"),
+        BACKFILL.default(r#""24h""#),
+        Key::new(
+            "contact",
+            Text,
+            "A mail or web address for the owners of feeds: part of the User-Agent.",
+        )
+        .examples(&[r#""ops@example.org""#]),
+        Key::new(
+            "allow_private",
+            Bool,
+            "Whether feeds may stand on private, loopback and link-local addresses.",
+        )
+        .default("false"),
+    ],
+};
+
+const INTERVAL: Key = Key::new(
+    "interval",
+    Time {
+        min: INTERVAL_MIN,
+        max: DAY.saturating_mul(30),
+    },
+    "The shortest time between two polls of a feed. Servers may lengthen it.",
+);
+const ADAPTIVE: Key = Key::new(
+    "adaptive",
+    Bool,
+    "Whether the time between polls may grow from `interval` to `max_interval` by the feed's own rhythm.",
+);
+const MAX_INTERVAL: Key = Key::new(
+    "max_interval",
+    Time {
+        min: INTERVAL_MIN,
+        max: DAY.saturating_mul(30),
+    },
+    "The longest time between two polls of a feed that answers.",
+);
+const TIMEOUT: Key = Key::new(
+    "timeout",
+    Time {
+        min: INTERVAL_MIN,
+        max: Duration::from_secs(600),
+    },
+    "For one whole poll, redirects and body included.",
+);
+const MAX_BODY: Key = Key::new(
+    "max_body",
+    Bytes {
+        min: 1 << 10,
+        max: 1 << 30,
+    },
+    "The most bytes a feed may have, after decompression.",
+)
+.examples(&[r#""512KiB""#, r#""10MiB""#]);
+const BACKFILL: Key = Key::new(
+    "backfill",
+    ANY_TIME,
+    "On first contact with a feed, items published longer ago than this are recorded, not alerted.",
+);
+
+pub static WEB: Shape = Shape {
+    path: "web",
+    about: "The web pages; absent: no web server.",
+    keys: &[
+        Key::new("listen", Text, "Address and port.")
+            .required()
+            .examples(&[r#""127.0.0.1:9119""#]),
+        Key::new("token", Secret, "Needed where `listen` is not loopback.")
+            .examples(&[r#"{ file = "token" }"#]),
+        Key::new("public_url", Text, "How hubs reach this server."),
+    ],
+};
+
+pub static NOTICES: Shape = Shape {
+    path: "notices",
+    about: "Who is told about wirewatch itself: silent feeds, dead receivers.",
+    keys: &[Key::new("to", Texts, "Names of receivers.").required()],
+};
+
+pub static FEED: Shape = Shape {
+    path: "feeds.*",
+    about: "One feed. Its name is its id: history belongs to the name.",
+    keys: &[
+        Key::new("url", Text, "Address of the feed: https, http, or file.")
+            .required()
+            .examples(&[r#""https://feeds.bbci.co.uk/news/world/rss.xml""#]),
+        Key::new(
+            "publisher",
+            Text,
+            "The family that counts once in corroboration. Absent: the site's registrable domain.",
+        )
+        .examples(&[r#""bbc""#]),
+        Key::new(
+            "tags",
+            Texts,
+            "Words that rules choose feeds by: `feeds = [\"tag:wire\"]`.",
+        )
+        .examples(&[r#"["wire", "en"]"#]),
+        Key::new(
+            "lang",
+            Lang,
+            "The feed's language. Absent: the feed's own word, else detected.",
+        )
+        .examples(&[r#""en""#]),
+        INTERVAL,
+        ADAPTIVE,
+        MAX_INTERVAL,
+        TIMEOUT,
+        MAX_BODY,
+        BACKFILL,
+    ],
+};
+
+/// The keys that every receiver has, whatever its type.
+pub static RECEIVER: Shape = Shape {
+    path: "receivers.*",
+    about: "One destination of alerts.",
+    keys: &[
+        Key::new(
+            "min_severity",
+            Severity,
+            "Alerts below this are not sent here.",
+        )
+        .default(r#""info""#),
+        Key::new("rules", Globs, "Globs over rule names; absent: every rule.")
+            .examples(&[r#"["syria-*"]"#]),
+        Key::new(
+            "tags",
+            Texts,
+            "Alerts with any of these tags; absent: every alert.",
+        )
+        .examples(&[r#"["syria"]"#]),
+        Key::new(
+            "digest",
+            WINDOW,
+            "Collect alerts and send them together this often; absent: at once.",
+        ),
+        Key::new("quiet", Table(&QUIET), QUIET.about),
+        Key::new(
+            "rate",
+            Rate,
+            "The most messages in a time; what is over it is sent as one summary.",
+        )
+        .examples(&[r#""30/h""#]),
+    ],
+};
+
+pub static QUIET: Shape = Shape {
+    path: "receivers.*.quiet",
+    about: "Hours in which alerts are held, never dropped.",
+    keys: &[
+        Key::new("hours", Hours, "From and to.")
+            .required()
+            .examples(&[r#""22:00-06:30""#]),
+        Key::new("tz", TimeZone, "A time zone of the IANA database.")
+            .default(r#""UTC""#)
+            .examples(&[r#""Europe/Madrid""#]),
+        Key::new(
+            "pass",
+            Severity,
+            "This severity and higher ones are sent all the same.",
+        ),
+    ],
+};
+
+const FORMAT: Key = Key::new(
+    "format",
+    Choice(&["json", "text"]),
+    "JSON Lines, or text for people.",
+)
+.default(r#""json""#);
+const DELIVERY_TIMEOUT: Key = Key::new(
+    "timeout",
+    Time {
+        min: INTERVAL_MIN,
+        max: Duration::from_secs(600),
+    },
+    "For one whole attempt.",
+)
+.default(r#""30s""#);
+const ALLOW_PRIVATE: Key = Key::new(
+    "allow_private",
+    Bool,
+    "Whether the receiver may stand on a private, loopback or link-local address.",
+)
+.default("false");
+
+pub static RECEIVER_TYPES: &[ReceiverType] = &[
+    ReceiverType {
+        name: "stdout",
+        about: "wirewatch's own standard output.",
+        keys: &[FORMAT],
+    },
+    ReceiverType {
+        name: "file",
+        about: "The end of a file.",
+        keys: &[
+            Key::new("path", Text, "The file, relative to $STATE_DIRECTORY where that is set, else to the working directory.").required(),
+            FORMAT,
+        ],
+    },
+    ReceiverType {
+        name: "webhook",
+        about: "An HTTP POST of the alert document, signed as Standard Webhooks say.",
+        keys: &[
+            Key::new("url", Secret, "Where to post: https or http. May itself be a secret.")
+                .required()
+                .examples(&[r#""https://desk.example.org/hook""#]),
+            Key::new("secret", Secret, "The signing key of Standard Webhooks: text, or `whsec_` and base64.").examples(&[r#"{ credential = "desk" }"#]),
+            Key::new("headers", Secrets, "Further request headers; their values are secrets.").examples(&[r#"{ Authorization = "Bearer ${TOKEN}" }"#]),
+            DELIVERY_TIMEOUT,
+            ALLOW_PRIVATE,
+        ],
+    },
+    ReceiverType {
+        name: "email",
+        about: "A mail through an SMTP server.",
+        keys: &[
+            Key::new("host", Text, "The mail server.").required().examples(&[r#""smtp.example.org""#]),
+            Key::new("port", Integer { min: 1, max: 65_535 }, "Absent: 465 for tls, 587 for starttls, 25 for none."),
+            Key::new("tls", Choice(&["tls", "starttls", "none"]), "Encryption; wirewatch never falls back to less by itself.").default(r#""tls""#),
+            Key::new("username", Text, "For servers that want a login."),
+            Key::new("password", Secret, "For servers that want a login.").examples(&[r#"{ credential = "smtp" }"#]),
+            Key::new("from", Text, "The sender.").required().examples(&[r#""wirewatch <alerts@example.org>""#]),
+            Key::new("to", Texts, "Who gets it.").required().examples(&[r#"["desk@example.org"]"#]),
+            DELIVERY_TIMEOUT,
+            ALLOW_PRIVATE,
+        ],
+    },
+];
+
+/// Services of later versions: known by name so that nobody looks for a misspelling.
+pub static RECEIVER_TYPES_LATER: &[&str] =
+    &["slack", "discord", "telegram", "ntfy", "matrix", "command"];
+
+pub static LIST: Shape = Shape {
+    path: "lists.*",
+    about: "One list of words: an array for each language (`en`, `ar`, …), or `any` where the language does not matter.",
+    keys: &[],
+};
+
+pub static RULE: Shape = Shape {
+    path: "rules.*",
+    about: "One rule. It matches where at least one entry of `any` (if given) and every entry of `all` match and no entry of `none` does.",
+    keys: &[
+        Key::new("title", Text, "What an alert of this rule is called. Absent: the rule's name.").examples(&[r#""Armed group gains ground""#]),
+        Key::new("severity", Severity, "How much an alert of this rule matters.").default(r#""medium""#),
+        Key::new("tags", Texts, "Words that receivers choose alerts by.").examples(&[r#"["syria"]"#]),
+        Key::new("any", Queries, "Queries of which at least one must match.")
+            .examples(&[r#"["rebel advance", "@armed-group NEAR/8 (advance OR capture OR seize)"]"#]),
+        Key::new("all", Queries, "Queries that must all match.").examples(&[r#"["Syria OR Homs"]"#]),
+        Key::new("none", Queries, "Queries of which none may match.").examples(&[r#"["title:(anniversary OR film)"]"#]),
+        Key::new(
+            "scope",
+            Choice(&["lead", "title", "all"]),
+            "Where bare words are looked for: the title and the first 60 words, the title, or everything.",
+        )
+        .default(r#""lead""#),
+        Key::new("langs", Langs, "Languages of items this rule looks at; absent: any.").examples(&[r#"["en"]"#]),
+        Key::new("feeds", Globs, "Feeds this rule looks at: globs over names, or `tag:` and a glob over tags; absent: any.").examples(&[r#"["bbc-*", "tag:wire"]"#]),
+        Key::new(
+            "per",
+            Choice(&["story", "item"]),
+            "One living alert for each story, or one alert for each matching item.",
+        )
+        .default(r#""story""#),
+        Key::new("cooldown", ANY_TIME, "Per story: no further alert for this long; a higher severity always passes.").examples(&[r#""2h""#]),
+        Key::new("needs", Table(&NEEDS), NEEDS.about).examples(&[r#"{ publishers = 2, within = "6h" }"#]),
+        Key::new("raise", Tables(&RAISE), "The same alert, lifted when the story grows.").examples(&[r#"[{ to = "critical", publishers = 3, within = "6h" }]"#]),
+        Key::new("burst", Table(&BURST), BURST.about).examples(&[r#"{ times = 3, window = "1h", baseline = "14d", at_least = 6 }"#]),
+        Key::new("fire", Queries, "Headlines that must match: run by `check` and before every reload.").examples(&[r#"["Rebel forces advanced rapidly toward Homs"]"#]),
+        Key::new("ignore", Queries, "Headlines that must not match.").examples(&[r#"["Rebel Wilson captures hearts at premiere"]"#]),
+    ],
+};
+
+const PUBLISHERS: Key = Key::new(
+    "publishers",
+    Integer { min: 1, max: 1000 },
+    "Independent publishers.",
+)
+.required();
+const WITHIN: Key = Key::new("within", WINDOW, "In this time.").required();
+
+pub static NEEDS: Shape = Shape {
+    path: "rules.*.needs",
+    about: "Hold the alert back until so many publishers tell the story.",
+    keys: &[PUBLISHERS, WITHIN],
+};
+
+pub static RAISE: Shape = Shape {
+    path: "rules.*.raise",
+    about: "Lift the alert's severity when so many publishers tell the story.",
+    keys: &[
+        Key::new("to", Severity, "The severity then.").required(),
+        PUBLISHERS,
+        WITHIN,
+    ],
+};
+
+pub static BURST: Shape = Shape {
+    path: "rules.*.burst",
+    about: "Alert only where the rule matches far more often than it usually does.",
+    keys: &[
+        Key::new(
+            "times",
+            Integer { min: 2, max: 1000 },
+            "How many times the usual rate.",
+        )
+        .required(),
+        Key::new("window", WINDOW, "The time that is counted.").required(),
+        Key::new("baseline", WINDOW, "The time that tells what is usual.").required(),
+        Key::new(
+            "at_least",
+            Integer {
+                min: 1,
+                max: 1_000_000,
+            },
+            "Never for fewer items than this.",
+        ),
+    ],
+};

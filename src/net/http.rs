@@ -1,0 +1,418 @@
+//! HTTP by reqwest. Redirects are followed here, hop by hop, because each hop must pass the address guard, because what
+//! was permanent must be known, and because secrets stay with the origin that they were meant for.
+
+use std::{sync::Arc, time::Duration};
+
+use reqwest::{
+    Client, Url,
+    dns::Resolve,
+    header::{HeaderMap, HeaderName, HeaderValue},
+    redirect::Policy,
+};
+use rustls::ClientConfig;
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    guard::{Resolver, check_host},
+    words::{causes, root_cause, tls_cause},
+};
+use crate::{
+    envelope::{HeaderText, Method, NetError, Request, Response},
+    render::clean_line,
+};
+
+/// For name, connection and TLS together; within the envelope's total.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// Ten thousand hosts polled every five minutes then hold some five hundred idle sockets, and feeds of one host that are
+/// due together still share connections.
+const IDLE_MAX: Duration = Duration::from_secs(15);
+const IDLE_PER_HOST_MAX: usize = 4;
+
+/// Of an answer that is not the thing asked for: enough for its words.
+const OTHER_BODY_BYTES_MAX: usize = 8 << 10;
+
+/// Two clients with a pool each: a connection made with leave to go anywhere is never lent to a request without it.
+#[derive(Debug)]
+pub struct Http {
+    guarded: Client,
+    unguarded: Client,
+}
+
+impl Http {
+    /// # Errors
+    /// A sentence, where the User-Agent cannot be sent.
+    pub fn new(user_agent: &str, tls: ClientConfig) -> Result<Http, String> {
+        let allow = |allow_private| Resolver { allow_private };
+        Http::with_resolvers(user_agent, tls, allow(false), allow(true))
+    }
+
+    fn with_resolvers(
+        user_agent: &str,
+        tls: ClientConfig,
+        guarded: impl Resolve + 'static,
+        unguarded: impl Resolve + 'static,
+    ) -> Result<Http, String> {
+        let user_agent = HeaderValue::from_str(user_agent)
+            .map_err(|_| format!("the User-Agent {user_agent:?} cannot be sent in a header"))?;
+        let client = |resolver: Arc<dyn Resolve>| {
+            Client::builder()
+                .user_agent(user_agent.clone())
+                .tls_backend_preconfigured(tls.clone())
+                .dns_resolver(resolver)
+                .connect_timeout(CONNECT_MAX)
+                .pool_idle_timeout(IDLE_MAX)
+                .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
+                .redirect(Policy::none())
+                .referer(false)
+                .no_proxy() // Proxies come from the configuration alone, and the guard would not see past one.
+                .http1_ignore_invalid_headers_in_responses(true)
+                .http1_allow_spaces_after_header_name_in_responses(true)
+                .http1_allow_obsolete_multiline_headers_in_responses(true)
+                .build()
+                .map_err(|error| format!("cannot set up HTTP: {}", root_cause(&error)))
+        };
+        Ok(Http {
+            guarded: client(Arc::new(guarded))?,
+            unguarded: client(Arc::new(unguarded))?,
+        })
+    }
+
+    /// Sends a request, follows its redirects and reads the answer, all within the request's limits.
+    pub async fn exchange(&self, request: Request) -> Result<Response, NetError> {
+        let limits = request.limits;
+        let deadline = Instant::now() + limits.total;
+        let client = if limits.allow_private {
+            &self.unguarded
+        } else {
+            &self.guarded
+        };
+        let first = Url::parse(&request.url)
+            .map_err(|error| NetError::Unsendable(format!("not an address: {error}")))?;
+        let mut url = first.clone();
+        let mut hops = 0;
+        // What moved cannot be remembered where the address holds a password: it would be lost, or stored.
+        let mut is_all_permanent = !has_credentials(&first);
+        let mut moved_to = None;
+        loop {
+            check(&url, limits.allow_private)?;
+            let sent = client.execute(compose(client, &request, &first, &url)?);
+            let answer = match timeout_at(deadline, sent).await {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(error)) => return Err(explain(error, &url, "no answer from")),
+                Err(_) => {
+                    return Err(NetError::TimedOut {
+                        doing: "waiting for the answer",
+                        after: limits.total,
+                    });
+                }
+            };
+            let follows = request.method == Method::Get && limits.redirects_max > 0;
+            let Some(next) = redirect(&answer, &url).filter(|_| follows) else {
+                let mut response = read(answer, &request, &url, deadline).await?;
+                response.moved_to = moved_to;
+                return Ok(response);
+            };
+            if hops == limits.redirects_max {
+                return Err(NetError::TooManyRedirects {
+                    max: limits.redirects_max,
+                });
+            }
+            hops += 1;
+            is_all_permanent &= matches!(answer.status().as_u16(), 301 | 308);
+            if is_all_permanent {
+                moved_to = Some(without_credentials(&next));
+            }
+            url = next;
+        }
+    }
+}
+
+/// Whether this hop may be made at all.
+fn check(url: &Url, allow_private: bool) -> Result<(), NetError> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(NetError::Unsendable(format!(
+            "an address with {}: is not followed, only https: and http:",
+            url.scheme()
+        )));
+    }
+    match url.host() {
+        Some(host) if !allow_private => check_host(&host),
+        Some(_) => Ok(()),
+        None => Err(NetError::Unsendable("an address without a host".to_owned())),
+    }
+}
+
+/// The request as it leaves for `url`. Secrets go to the origin of `first` alone.
+fn compose(
+    client: &Client,
+    request: &Request,
+    first: &Url,
+    url: &Url,
+) -> Result<reqwest::Request, NetError> {
+    let is_home = url.origin() == first.origin();
+    let mut headers = HeaderMap::with_capacity(request.headers.len());
+    for (name, value) in &request.headers {
+        let unsendable =
+            || NetError::Unsendable(format!("the header {name:?} cannot be sent as it is"));
+        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unsendable())?;
+        let is_credential = matches!(name.as_str(), "authorization" | "cookie");
+        let (bytes, is_secret) = match value {
+            HeaderText::Plain(bytes) => (bytes.as_slice(), is_credential),
+            HeaderText::Secret(secret) => (secret.expose().as_bytes(), true),
+        };
+        if is_secret && !is_home {
+            continue;
+        }
+        let mut value = HeaderValue::from_bytes(bytes).map_err(|_| unsendable())?;
+        value.set_sensitive(is_secret);
+        headers.append(key, value);
+    }
+    let method = match request.method {
+        Method::Get => reqwest::Method::GET,
+        Method::Post => reqwest::Method::POST,
+        Method::Put => reqwest::Method::PUT,
+    };
+    let mut composed = client.request(method, url.clone()).headers(headers);
+    if request.method != Method::Get {
+        composed = composed.body(request.body.clone());
+    }
+    composed
+        .build()
+        .map_err(|error| explain(error, url, "cannot write the request to"))
+}
+
+/// Where the answer leads, as browsers read it (RFC 9110, 15.4; relative to the address that answered).
+fn redirect(answer: &reqwest::Response, url: &Url) -> Option<Url> {
+    if !matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let location = answer.headers().get("location")?;
+    let mut next = url
+        .join(&String::from_utf8_lossy(location.as_bytes()))
+        .ok()?;
+    next.set_fragment(None);
+    if next.origin() == url.origin() && !has_credentials(&next) {
+        // Neither can fail: the address has a host, and had these before.
+        let _ = next.set_username(url.username());
+        let _ = next.set_password(url.password());
+    }
+    Some(next)
+}
+
+/// Reads the answer. A body that was asked for is whole or an error; of any other, such as the page of a 404 or a
+/// webhook's answer, the status is the message, and the beginning of the body will do.
+async fn read(
+    mut answer: reqwest::Response,
+    request: &Request,
+    url: &Url,
+    deadline: Instant,
+) -> Result<Response, NetError> {
+    let limits = request.limits;
+    let is_wanted = request.method == Method::Get && answer.status().is_success();
+    let bytes_max = if is_wanted {
+        limits.body_bytes_max
+    } else {
+        limits.body_bytes_max.min(OTHER_BODY_BYTES_MAX)
+    };
+    let mut response = Response {
+        status: answer.status().as_u16(),
+        headers: answer
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+            .collect(),
+        body: Vec::new(),
+        url: without_credentials(url),
+        moved_to: None,
+    };
+    // These have no body; some servers still name an encoding, and nothing is not a valid gzip file.
+    if matches!(response.status, 204 | 304) {
+        return Ok(response);
+    }
+    // What was decoded has lost this header. What still has it is compressed in another way and would be read as garbage;
+    // words that name no compression (utf-8, none, binary) stand there by mistake, and browsers ignore them too.
+    if let Some(encoding) = response.header_text("content-encoding")
+        && is_wanted
+        && is_compression(encoding)
+    {
+        return Err(NetError::Broken(format!(
+            "{} sent the encoding {:?}, which was not asked for",
+            name(url),
+            clean_line(encoding, 40)
+        )));
+    }
+    let announced = answer.content_length().unwrap_or(0);
+    if is_wanted && announced > bytes_max as u64 {
+        return Err(NetError::TooLarge { bytes_max });
+    }
+    response
+        .body
+        .reserve(usize::try_from(announced).unwrap_or(0).min(bytes_max));
+    loop {
+        let problem = match timeout_at(deadline, answer.chunk()).await {
+            Ok(Ok(None)) => return Ok(response),
+            Ok(Ok(Some(chunk))) => {
+                let room = bytes_max - response.body.len();
+                let fits = chunk.get(..room.min(chunk.len())).unwrap_or_default();
+                response.body.extend_from_slice(fits);
+                if chunk.len() <= room {
+                    continue;
+                }
+                NetError::TooLarge { bytes_max }
+            }
+            Ok(Err(error)) => explain(error, url, "cannot read the body from"),
+            Err(_) => NetError::TimedOut {
+                doing: "reading the body",
+                after: limits.total,
+            },
+        };
+        return if is_wanted {
+            Err(problem)
+        } else {
+            Ok(response)
+        };
+    }
+}
+
+fn is_compression(encoding: &str) -> bool {
+    let encoding = encoding.to_ascii_lowercase();
+    ["gzip", "br", "zstd", "deflate", "compress"]
+        .iter()
+        .any(|name| encoding.contains(name))
+}
+
+/// Our own error where one of ours is the cause, else the cause in words. Never an address's path.
+fn explain(error: reqwest::Error, url: &Url, what: &str) -> NetError {
+    let error = error.without_url();
+    let host = name(url);
+    let causes = causes(&error);
+    if let Some(ours) = causes
+        .iter()
+        .find_map(|cause| cause.downcast_ref::<NetError>())
+    {
+        return ours.clone();
+    }
+    if let Some(words) = tls_cause(&error) {
+        return NetError::Tls(format!("{host}: {words}"));
+    }
+    let io_kind = causes
+        .iter()
+        .find_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .map(std::io::Error::kind);
+    let reason = root_cause(&error);
+    if error.is_builder() {
+        NetError::Unsendable(format!("{what} {host}: {reason}"))
+    } else if error.is_connect() && error.is_timeout() {
+        NetError::TimedOut {
+            doing: "connecting",
+            after: CONNECT_MAX,
+        }
+    } else if io_kind == Some(std::io::ErrorKind::ConnectionRefused) {
+        NetError::Connect(format!("{host} refused the connection"))
+    } else if error.is_connect() {
+        NetError::Connect(format!("cannot connect to {host}: {reason}"))
+    } else {
+        NetError::Broken(format!("{what} {host}: {reason}"))
+    }
+}
+
+/// Host, and port where it is written.
+fn name(url: &Url) -> String {
+    let host = url.host_str().unwrap_or("nowhere");
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+fn has_credentials(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+fn without_credentials(url: &Url) -> String {
+    let mut url = url.clone();
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::dns::{Addrs, Name, Resolving};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+    use crate::envelope::Limits;
+
+    /// Answers as the real one, but for one name that stands for a public site.
+    struct OnePublicSite(std::net::SocketAddr);
+
+    impl Resolve for OnePublicSite {
+        fn resolve(&self, name: Name) -> Resolving {
+            if name.as_str() == "public.example" {
+                let found = Box::new(std::iter::once(self.0)) as Addrs;
+                return Box::pin(std::future::ready(Ok(found)));
+            }
+            Resolver {
+                allow_private: false,
+            }
+            .resolve(name)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_public_site_cannot_lead_to_a_private_address() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let port = address.port();
+        let site = tokio::spawn(async move {
+            let mut asked = 0;
+            for location in [
+                "http://127.0.0.1",
+                "http://localhost",
+                "http://[::ffff:127.0.0.1]",
+            ] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut head = [0; 4096];
+                asked += usize::from(stream.read(&mut head).await.unwrap() > 0);
+                let answer = format!(
+                    "HTTP/1.1 302 Found\r\nlocation: {location}:{port}/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                );
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+            asked
+        });
+        let tls = super::super::internet::tls_config().unwrap();
+        let only_public = OnePublicSite(address);
+        let http = Http::with_resolvers(
+            "test",
+            tls,
+            only_public,
+            Resolver {
+                allow_private: true,
+            },
+        )
+        .unwrap();
+        for _ in 0..3 {
+            let request = Request {
+                method: Method::Get,
+                url: format!("http://public.example:{port}/feed"),
+                headers: Vec::new(),
+                body: Vec::new(),
+                limits: Limits {
+                    total: Duration::from_secs(20),
+                    body_bytes_max: 1000,
+                    redirects_max: 5,
+                    allow_private: false,
+                },
+            };
+            let error = http.exchange(request).await.unwrap_err();
+            assert!(matches!(error, NetError::Private(_)), "{error:?}");
+        }
+        assert_eq!(site.await.unwrap(), 3);
+    }
+}

@@ -1,0 +1,122 @@
+//! How a feed is asked, and what the answer comes to.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    envelope::{Envelope, HeaderText, Limits, Method, Request, Response},
+    model::Feed,
+    schedule,
+    store::FeedState,
+    time::Timestamp,
+};
+
+/// Redirects followed for one poll.
+const REDIRECTS_MAX: u8 = 5;
+/// Agreeing permanent redirects after which the new address is asked directly.
+pub const MOVED_AGREEING: u32 = 2;
+/// Failures in a row at the remembered address after which the configured one is asked again.
+const MOVED_FAILURES_MAX: u32 = 3;
+const ACCEPT: &str = "application/rss+xml, application/atom+xml, application/feed+json, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1";
+
+/// What a server's answer comes to.
+pub enum Answer {
+    Unchanged,
+    Body(Response),
+    Failed {
+        problem: String,
+        retry_after: Option<Duration>,
+    },
+    Gone {
+        problem: String,
+    },
+}
+
+pub fn read_response(response: Response, now: Timestamp) -> Answer {
+    let retry_after = response
+        .header_text("retry-after")
+        .and_then(|header| schedule::retry_after(header, now));
+    match response.status {
+        200..=299 => Answer::Body(response),
+        304 => Answer::Unchanged,
+        410 => Answer::Gone {
+            problem: "the server says that the feed is gone for good (410)".to_owned(),
+        },
+        status => Answer::Failed {
+            problem: refusal(status),
+            retry_after,
+        },
+    }
+}
+
+fn refusal(status: u16) -> String {
+    let reason = match status {
+        401 => "the server wants a password (401)",
+        403 => "the server refuses us (403)",
+        404 => "there is nothing at this address (404)",
+        429 => "the server is asked too often (429)",
+        503 => "the server is not available (503)",
+        500..=599 => return format!("the server has a problem of its own ({status})"),
+        _ => return format!("the server answered {status}"),
+    };
+    reason.to_owned()
+}
+
+/// The address that is asked: the configured one, or where permanent redirects have agreed to lead.
+pub fn address<'a>(feed: &'a Feed, state: &'a FeedState) -> &'a str {
+    match &state.moved_to {
+        Some(moved)
+            if state.moved_times >= MOVED_AGREEING && state.failures < MOVED_FAILURES_MAX =>
+        {
+            moved
+        }
+        _ => &feed.url,
+    }
+}
+
+/// What to remember of permanent redirects: an answer at the remembered address confirms it.
+pub fn moved_to(state: &FeedState, address: &str, response: &Response) -> Option<String> {
+    let is_at_remembered = state.moved_to.as_deref() == Some(address);
+    response
+        .moved_to
+        .clone()
+        .or_else(|| is_at_remembered.then(|| address.to_owned()))
+}
+
+pub fn request(feed: &Feed, state: &FeedState, address: &str, allow_private: bool) -> Envelope {
+    let mut headers = vec![("accept".to_owned(), HeaderText::Plain(ACCEPT.into()))];
+    if let Some(etag) = &state.validators.etag {
+        headers.push(("if-none-match".to_owned(), HeaderText::Plain(etag.clone())));
+    }
+    if let Some(last_modified) = &state.validators.last_modified {
+        headers.push((
+            "if-modified-since".to_owned(),
+            HeaderText::Plain(last_modified.clone()),
+        ));
+    }
+    let limits = Limits {
+        total: feed.poll.timeout,
+        body_bytes_max: feed.poll.body_bytes_max,
+        redirects_max: REDIRECTS_MAX,
+        allow_private,
+    };
+    Envelope::Http(Request {
+        method: Method::Get,
+        url: address.to_owned(),
+        headers,
+        body: Vec::new(),
+        limits,
+    })
+}
+
+/// What is asked one at a time: the host with its port, or the file itself.
+pub fn host_of(url: &str) -> Arc<str> {
+    match url::Url::parse(url) {
+        Ok(parsed) if parsed.has_host() => format!(
+            "{}:{}",
+            parsed.host_str().unwrap_or_default(),
+            parsed.port_or_known_default().unwrap_or(0)
+        )
+        .into(),
+        _ => url.into(),
+    }
+}

@@ -1,0 +1,80 @@
+//! A line in the log for a feed that changes state, not for every poll.
+
+use super::ask::MOVED_AGREEING;
+use crate::{
+    model::Feed,
+    schedule,
+    store::{FeedState, Harvest, PollOutcome},
+    time::Timestamp,
+};
+
+/// One line per feed that changes state, not one per failing poll.
+#[derive(Debug, PartialEq, Eq)]
+pub enum StateChange {
+    None,
+    Fails { reason: String },
+    Recovers,
+    Gone { reason: String },
+    Moves { to: String },
+    Silent,
+    Speaks,
+}
+
+impl StateChange {
+    pub fn of(
+        feed: &Feed,
+        state: &FeedState,
+        outcome: &PollOutcome,
+        now: Timestamp,
+    ) -> StateChange {
+        let was_silent = state
+            .last_poll
+            .is_some_and(|last| schedule::is_silent(state.last_new_item, last));
+        let has_new = matches!(outcome, PollOutcome::Items(harvest) if !harvest.new.is_empty());
+        match outcome {
+            PollOutcome::Failed { problem } if state.failures == 0 => StateChange::Fails {
+                reason: problem.clone(),
+            },
+            PollOutcome::Failed { .. } => StateChange::None,
+            PollOutcome::Gone { problem } => StateChange::Gone {
+                reason: problem.clone(),
+            },
+            PollOutcome::Items(Harvest {
+                moved_to: Some(to), ..
+            }) if state.moved_to.as_ref() == Some(to)
+                && state.moved_times + 1 == MOVED_AGREEING
+                && *to != feed.url =>
+            {
+                StateChange::Moves { to: to.clone() }
+            }
+            _ if state.failures > 0 => StateChange::Recovers,
+            _ if was_silent && has_new => StateChange::Speaks,
+            _ if !was_silent && !has_new && schedule::is_silent(state.last_new_item, now) => {
+                StateChange::Silent
+            }
+            _ => StateChange::None,
+        }
+    }
+
+    pub fn log(&self, feed: &Feed, state: &FeedState) {
+        let feed = &feed.name;
+        match self {
+            StateChange::None => {}
+            StateChange::Fails { reason } => tracing::warn!(%feed, %reason, "feed fails"),
+            StateChange::Recovers => {
+                tracing::info!(%feed, failures = state.failures, "feed recovers");
+            }
+            StateChange::Gone { reason } => {
+                tracing::warn!(%feed, %reason, "feed is gone and not asked again; remove it or give it a new url");
+            }
+            StateChange::Moves { to } => {
+                tracing::info!(%feed, %to, "feed moved; asking there from now on, please correct its url");
+            }
+            StateChange::Silent => {
+                let days = schedule::SILENT_AFTER.as_secs() / 86_400;
+                tracing::warn!(%feed, days, "feed is silent: no new item for so many days");
+            }
+            StateChange::Speaks => tracing::info!(%feed, "feed speaks again"),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The store's part in delivering: what is owed, how attempts ended, which receivers want nothing more.
+
+use rusqlite::{Connection, params};
+
+use super::{DisabledReceiver, Owed, Settlement, Store, StoreError, sqlite::failed};
+use crate::time::{self, Timestamp};
+
+impl Store {
+    /// The oldest due deliveries of one receiver, at most `max`, without those in `running`. A later revision of an alert
+    /// waits until the earlier one is settled.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn due_deliveries(
+        &self,
+        receiver: String,
+        running: Vec<i64>,
+        now: Timestamp,
+        max: usize,
+    ) -> Result<Vec<Owed>, StoreError> {
+        self.read("cannot read what is owed", move |connection| {
+            let cannot = failed("cannot read what is owed");
+            let mut statement = connection
+                .prepare_cached(
+                    "SELECT delivery.id, delivery.attempts, delivery.owed_since, revision.document
+                       FROM delivery JOIN revision ON revision.alert = delivery.alert AND revision.revision = delivery.revision
+                      WHERE delivery.receiver = ?1 AND delivery.state = 'owed' AND delivery.due <= ?2
+                        AND NOT EXISTS (SELECT 1 FROM delivery earlier
+                                         WHERE earlier.alert = delivery.alert AND earlier.receiver = delivery.receiver
+                                           AND earlier.revision < delivery.revision AND earlier.state = 'owed')
+                      ORDER BY delivery.due, delivery.id LIMIT ?3",
+                )
+                .map_err(&cannot)?;
+            let limit = max + running.len();
+            let mut rows = statement.query(params![receiver, now.as_millisecond(), limit]).map_err(&cannot)?;
+            let mut owed = Vec::new();
+            while let Some(row) = rows.next().map_err(&cannot)? {
+                let id = row.get(0).map_err(&cannot)?;
+                if owed.len() == max || running.contains(&id) {
+                    continue;
+                }
+                let document: String = row.get(3).map_err(&cannot)?;
+                let alert = serde_json::from_str(&document)
+                    .map_err(|error| StoreError::Failed(format!("cannot read the alert of delivery {id}: {error}")))?;
+                owed.push(Owed {
+                    id,
+                    receiver: receiver.clone(),
+                    attempts: row.get(1).map_err(&cannot)?,
+                    owed_since: time::from_ms(row.get(2).map_err(&cannot)?),
+                    alert,
+                });
+            }
+            Ok(owed)
+        })
+        .await
+    }
+
+    /// When the next delivery of this receiver that is not in `running` falls due.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn next_delivery(
+        &self,
+        receiver: String,
+        running: Vec<i64>,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        self.read("cannot read what is owed", move |connection| {
+            let cannot = failed("cannot read what is owed");
+            let mut statement = connection
+                .prepare_cached(
+                    "SELECT id, due FROM delivery WHERE receiver = ?1 AND state = 'owed' ORDER BY due, id LIMIT ?2",
+                )
+                .map_err(&cannot)?;
+            let mut rows = statement.query(params![receiver, running.len() + 1]).map_err(&cannot)?;
+            while let Some(row) = rows.next().map_err(&cannot)? {
+                if !running.contains(&row.get(0).map_err(&cannot)?) {
+                    return Ok(Some(time::from_ms(row.get(1).map_err(&cannot)?)));
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
+
+    /// Records how attempts ended.
+    ///
+    /// # Errors
+    /// When nothing was recorded; the same deliveries are then due again, with the same ids.
+    pub async fn settle(
+        &self,
+        settled: Vec<(i64, Settlement)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write("cannot record a delivery", move |connection| {
+            for (id, settlement) in settled {
+                settle_one(connection, id, settlement, now)
+                    .map_err(failed("cannot record a delivery"))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Makes everything owed to a receiver due now: it has come back.
+    ///
+    /// # Errors
+    /// When the store cannot do it.
+    pub async fn hasten(&self, receiver: String, now: Timestamp) -> Result<(), StoreError> {
+        self.write("cannot hasten deliveries", move |connection| {
+            connection
+                .execute(
+                    "UPDATE delivery SET due = ?2 WHERE receiver = ?1 AND state = 'owed' AND due > ?2",
+                    params![receiver, now.as_millisecond()],
+                )
+                .map_err(failed("cannot hasten deliveries"))?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Notes that a receiver answered 410.
+    ///
+    /// # Errors
+    /// When the store cannot do it.
+    pub async fn disable_receiver(&self, receiver: DisabledReceiver) -> Result<(), StoreError> {
+        self.write("cannot disable a receiver", move |connection| {
+            connection
+                .execute(
+                    "INSERT INTO receiver (name, disabled, reason) VALUES (?1, ?2, ?3)
+                     ON CONFLICT DO UPDATE SET disabled = excluded.disabled, reason = excluded.reason",
+                    params![receiver.name, receiver.since.as_millisecond(), receiver.reason],
+                )
+                .map_err(failed("cannot disable a receiver"))?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Gives every receiver another chance: the operator started the daemon or loaded the configuration anew.
+    ///
+    /// # Errors
+    /// When the store cannot do it.
+    pub async fn enable_receivers(&self) -> Result<(), StoreError> {
+        self.write("cannot enable the receivers", |connection| {
+            connection
+                .execute("DELETE FROM receiver", [])
+                .map_err(failed("cannot enable the receivers"))?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The receivers that answered 410 since the configuration was loaded.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn disabled_receivers(&self) -> Result<Vec<DisabledReceiver>, StoreError> {
+        self.read("cannot read the receivers", |connection| {
+            connection
+                .prepare_cached("SELECT name, disabled, reason FROM receiver ORDER BY name")
+                .and_then(|mut statement| {
+                    statement
+                        .query_map([], |row| {
+                            Ok(DisabledReceiver {
+                                name: row.get(0)?,
+                                since: time::from_ms(row.get(1)?),
+                                reason: row.get(2)?,
+                            })
+                        })?
+                        .collect()
+                })
+                .map_err(failed("cannot read the receivers"))
+        })
+        .await
+    }
+
+    /// How many deliveries are owed to each receiver, configured or not.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn owed_counts(&self) -> Result<Vec<(String, usize)>, StoreError> {
+        self.read("cannot read what is owed", |connection| {
+            connection
+                .prepare_cached("SELECT receiver, count(*) FROM delivery WHERE state = 'owed' GROUP BY receiver ORDER BY receiver")
+                .and_then(|mut statement| statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
+                .map_err(failed("cannot read what is owed"))
+        })
+        .await
+    }
+}
+
+fn settle_one(
+    connection: &Connection,
+    id: i64,
+    settlement: Settlement,
+    now: Timestamp,
+) -> rusqlite::Result<usize> {
+    let now = now.as_millisecond();
+    match settlement {
+        Settlement::Done => connection
+            .prepare_cached("UPDATE delivery SET state = 'done', settled = ?2, problem = NULL, attempts = attempts + 1 WHERE id = ?1")?
+            .execute(params![id, now]),
+        Settlement::Again { due, problem } => connection
+            .prepare_cached("UPDATE delivery SET due = ?2, problem = ?3, attempts = attempts + 1 WHERE id = ?1")?
+            .execute(params![id, due.as_millisecond(), problem]),
+        Settlement::Dead { problem } => connection
+            .prepare_cached("UPDATE delivery SET state = 'dead', settled = ?2, problem = ?3, attempts = attempts + 1 WHERE id = ?1")?
+            .execute(params![id, now, problem]),
+    }
+}

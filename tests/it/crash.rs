@@ -1,0 +1,143 @@
+//! Generated days with kills at any moment: nothing is lost, and what arrives twice arrives with the same id.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use proptest::prelude::*;
+
+use crate::world::{Mood, World};
+
+const FEEDS: [&str; 3] = ["coast", "hills", "plain"];
+const HOOKS: [&str; 2] = ["desk", "spare"];
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+enum Op {
+    Publish {
+        feed: usize,
+    },
+    /// How a hook behaves from here on.
+    Hook {
+        hook: usize,
+        mood: Mood,
+    },
+    Feed {
+        feed: usize,
+        mood: Mood,
+    },
+    Kill {
+        then_away_ms: u64,
+    },
+    Stop,
+    Reload,
+    Pass {
+        ms: u64,
+    },
+}
+
+fn mood() -> impl Strategy<Value = Mood> {
+    prop_oneof![
+        3 => Just(Mood::Well),
+        2 => Just(Mood::LosesAnswers),
+        2 => Just(Mood::Unreachable),
+        1 => Just(Mood::Answers(503)),
+        1 => Just(Mood::AsksToWait { status: 429, s: 30 }),
+    ]
+}
+
+fn feed_mood() -> impl Strategy<Value = Mood> {
+    prop_oneof![3 => Just(Mood::Well), 1 => Just(Mood::Unreachable), 1 => Just(Mood::Answers(500)), 1 => Just(Mood::LosesAnswers)]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        4 => (0..FEEDS.len()).prop_map(|feed| Op::Publish { feed }),
+        2 => (0..HOOKS.len(), mood()).prop_map(|(hook, mood)| Op::Hook { hook, mood }),
+        1 => (0..FEEDS.len(), feed_mood()).prop_map(|(feed, mood)| Op::Feed { feed, mood }),
+        3 => (0_u64..90_000).prop_map(|then_away_ms| Op::Kill { then_away_ms }),
+        1 => Just(Op::Stop),
+        1 => Just(Op::Reload),
+        4 => (0_u64..100).prop_map(|ms| Op::Pass { ms }),
+        4 => (0_u64..120_000).prop_map(|ms| Op::Pass { ms }),
+    ]
+}
+
+/// Runs the ops, then lets the world be well until all has arrived.
+async fn play(ops: &[Op]) -> Result<(), TestCaseError> {
+    let mut world = World::new(&FEEDS, &HOOKS).await;
+    let mut published = BTreeSet::new();
+    // The first contact is before the first item: what follows is news.
+    world.start().await;
+    world.pass(Duration::from_secs(5)).await;
+    for (number, op) in ops.iter().enumerate() {
+        match op {
+            Op::Publish { feed } => {
+                let title = format!("Signal number {number}");
+                world.publish(FEEDS[*feed], &number.to_string(), &title);
+                published.insert(title);
+            }
+            Op::Hook { hook, mood } => world.hook_is(HOOKS[*hook], *mood),
+            Op::Feed { feed, mood } => world.feed_is(FEEDS[*feed], *mood),
+            Op::Kill { then_away_ms } => {
+                world.kill();
+                world.pass(Duration::from_millis(*then_away_ms)).await;
+                world.start().await;
+            }
+            Op::Stop => {
+                world.stop().await;
+                world.start().await;
+            }
+            Op::Reload => world.reload_for("signal").await,
+            Op::Pass { ms } => world.pass(Duration::from_millis(*ms)).await,
+        }
+    }
+    FEEDS
+        .iter()
+        .for_each(|feed| world.feed_is(feed, Mood::Well));
+    HOOKS
+        .iter()
+        .for_each(|hook| world.hook_is(hook, Mood::Well));
+    // Backoffs end within hours; a day is more than patience.
+    for _ in 0..24 * 6 {
+        world.pass(Duration::from_secs(600)).await;
+        let arrived_at = |hook| world.titles(hook).into_iter().collect::<BTreeSet<_>>();
+        if HOOKS.into_iter().all(|hook| arrived_at(hook) == published) {
+            break;
+        }
+    }
+    world.pass(Duration::from_secs(1200)).await;
+    for hook in HOOKS {
+        let mut ids: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut heard: BTreeMap<String, usize> = BTreeMap::new();
+        for arrival in world.arrivals(hook) {
+            *heard.entry(arrival.title.clone()).or_default() += usize::from(arrival.is_answered);
+            ids.entry(arrival.title)
+                .or_default()
+                .insert(arrival.webhook_id);
+        }
+        let arrived: BTreeSet<String> = ids.keys().cloned().collect();
+        prop_assert_eq!(&arrived, &published, "what arrived at {}", hook);
+        for (title, ids) in &ids {
+            prop_assert_eq!(
+                ids.len(),
+                1,
+                "{} arrived with several ids: {:?}",
+                title,
+                ids
+            );
+        }
+        prop_assert!(heard.values().all(|times| *times >= 1));
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn kills_at_any_moment_lose_no_alert(ops in prop::collection::vec(op(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(play(&ops))?;
+    }
+}

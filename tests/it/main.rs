@@ -1,0 +1,12 @@
+//! What a user could notice, told at the border: scenarios in virtual time, the real network on loopback, the built binary.
+
+mod cli;
+mod config;
+mod crash;
+mod daemon;
+mod net;
+mod pack;
+mod scenarios;
+mod store;
+mod tidy;
+mod world;

@@ -1,0 +1,443 @@
+//! A world in virtual time: a scripted network, a clock that jumps, a daemon that can be killed. The store outlives the
+//! daemon as a disk would; everything else of it is gone with it.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use wirewatch::{
+    config::{Config, PollSettings, StoreSettings},
+    daemon::Node,
+    envelope::{Envelope, HeaderText, NetError, Reply, Request, Response},
+    model::{Feed, PollLimits, Severity},
+    net::Net,
+    notify::{
+        Notifier, Receiver, Wants,
+        webhook::{self, Webhook},
+    },
+    rule::{FeedFilter, Per, RuleSet, RuleSource, Scope, Text},
+    store::Store,
+    time::{self, Clock, Timestamp},
+};
+
+/// When every scenario begins.
+const EPOCH: &str = "2026-03-02T08:00:00Z";
+
+/// What the hook was sent, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// Since the beginning.
+    pub after: Duration,
+    pub hook: String,
+    pub webhook_id: String,
+    pub title: String,
+    /// Whether the sender heard that it arrived.
+    pub is_answered: bool,
+}
+
+/// How a feed's server or a hook behaves from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    Well,
+    /// Takes what is sent; the answer is lost.
+    LosesAnswers,
+    Unreachable,
+    Answers(u16),
+    AsksToWait {
+        status: u16,
+        s: u64,
+    },
+}
+
+#[derive(Debug, Default)]
+struct Script {
+    feeds: BTreeMap<String, Server>,
+    hooks: BTreeMap<String, Mood>,
+    arrivals: Vec<Arrival>,
+    requests: Vec<Asked>,
+}
+
+/// One request to a feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub after: Duration,
+    pub feed: String,
+    pub is_conditional: bool,
+    pub status: u16,
+}
+
+#[derive(Debug)]
+struct Server {
+    mood: Mood,
+    /// Identifier, title, when published.
+    entries: Vec<(String, String, Timestamp)>,
+    version: u32,
+}
+
+#[derive(Clone)]
+struct ScriptedNet {
+    script: Arc<Mutex<Script>>,
+    clock: Clock,
+}
+
+impl Net for ScriptedNet {
+    fn send(&self, envelope: Envelope) -> BoxFuture<'_, Result<Reply, NetError>> {
+        Box::pin(async move {
+            let Envelope::Http(request) = envelope else {
+                panic!("a scenario speaks HTTP alone");
+            };
+            // A distance that differs from request to request, so that kills fall in the middle of things.
+            let ms =
+                1.0 + wirewatch::schedule::jitter(&request.url, request.body.len() as u32) * 40.0;
+            tokio::time::sleep(Duration::from_millis(ms as u64)).await;
+            let (response, is_answered) = self.answer(&request)?;
+            tokio::time::sleep(Duration::from_millis(ms as u64)).await;
+            match is_answered {
+                true => Ok(Reply::Http(response)),
+                false => Err(NetError::Broken("the connection was closed".to_owned())),
+            }
+        })
+    }
+}
+
+trait Halves {
+    fn halves(self) -> (String, String);
+}
+
+impl Halves for &str {
+    /// Host and what follows: `http://host/rest`.
+    fn halves(self) -> (String, String) {
+        let rest = self
+            .trim_start_matches("https://")
+            .trim_start_matches("http://");
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        (host.to_owned(), path.to_owned())
+    }
+}
+
+impl ScriptedNet {
+    fn answer(&self, request: &Request) -> Result<(Response, bool), NetError> {
+        let after = time::until(epoch(), self.clock.now());
+        let mut script = self.script.lock().unwrap();
+        let (host, name) = request.url.halves();
+        let mood = match host.as_str() {
+            "feeds" => script.feeds[&name].mood,
+            _ => script.hooks.get(&name).copied().unwrap_or(Mood::Well),
+        };
+        let mut response = Response {
+            status: 200,
+            url: request.url.clone(),
+            ..Response::default()
+        };
+        match mood {
+            Mood::Unreachable => return Err(NetError::Connect("connection refused".to_owned())),
+            Mood::Answers(status) => response.status = status,
+            Mood::AsksToWait { status, s } => {
+                response.status = status;
+                response
+                    .headers
+                    .push(("retry-after".to_owned(), s.to_string().into_bytes()));
+            }
+            Mood::Well | Mood::LosesAnswers => {}
+        }
+        if host == "feeds" {
+            let server = &script.feeds[&name];
+            let is_conditional = request
+                .headers
+                .iter()
+                .any(|(header, _)| header == "if-none-match");
+            if response.status == 200 {
+                let etag = format!("\"{}\"", server.version);
+                match header(request, "if-none-match") == Some(etag.as_bytes()) {
+                    true => response.status = 304,
+                    false => {
+                        response
+                            .headers
+                            .push(("etag".to_owned(), etag.into_bytes()));
+                        response.body = server.document().into_bytes();
+                    }
+                }
+            }
+            let asked = Asked {
+                after,
+                feed: name,
+                is_conditional,
+                status: response.status,
+            };
+            script.requests.push(asked);
+        } else if response.status == 200 {
+            let alert: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+            let arrival = Arrival {
+                after,
+                hook: name,
+                webhook_id: String::from_utf8(header(request, "webhook-id").unwrap().to_vec())
+                    .unwrap(),
+                title: alert["item"]["title"].as_str().unwrap().to_owned(),
+                is_answered: mood == Mood::Well,
+            };
+            script.arrivals.push(arrival);
+        }
+        Ok((response, mood != Mood::LosesAnswers))
+    }
+}
+
+fn header<'a>(request: &'a Request, name: &str) -> Option<&'a [u8]> {
+    request
+        .headers
+        .iter()
+        .find(|(header, _)| header == name)
+        .map(|(_, value)| match value {
+            HeaderText::Plain(bytes) => bytes.as_slice(),
+            HeaderText::Secret(secret) => secret.expose().as_bytes(),
+        })
+}
+
+impl Server {
+    fn document(&self) -> String {
+        let items: String = self
+            .entries
+            .iter()
+            .map(|(id, title, published)| {
+                format!(
+                    "<item><title>{title}</title><guid isPermaLink=\"false\">{id}</guid><pubDate>{}</pubDate></item>",
+                    published.strftime("%a, %d %b %Y %H:%M:%S GMT")
+                )
+            })
+            .collect();
+        format!(
+            "<?xml version=\"1.0\"?><rss version=\"2.0\"><channel><title>a feed</title>{items}</channel></rss>"
+        )
+    }
+}
+
+fn epoch() -> Timestamp {
+    EPOCH.parse().unwrap()
+}
+
+/// A daemon in its world.
+pub struct World {
+    script: Arc<Mutex<Script>>,
+    clock: Clock,
+    store: Store,
+    node: Option<Node>,
+    feeds: Vec<String>,
+    hooks: Vec<String>,
+    word: String,
+}
+
+impl World {
+    /// A daemon that polls `feeds` every minute and sends what holds the word "signal" to `hooks`.
+    pub async fn new(feeds: &[&str], hooks: &[&str]) -> World {
+        let world = World {
+            script: Arc::default(),
+            clock: Clock::starting_at(epoch()),
+            store: Store::in_memory().unwrap(),
+            node: None,
+            feeds: feeds.iter().map(|feed| (*feed).to_owned()).collect(),
+            hooks: hooks.iter().map(|hook| (*hook).to_owned()).collect(),
+            word: "signal".to_owned(),
+        };
+        for feed in feeds {
+            let server = Server {
+                mood: Mood::Well,
+                entries: Vec::new(),
+                version: 1,
+            };
+            world
+                .script
+                .lock()
+                .unwrap()
+                .feeds
+                .insert((*feed).to_owned(), server);
+        }
+        world
+    }
+
+    pub async fn start(&mut self) {
+        let net = Arc::new(ScriptedNet {
+            script: self.script.clone(),
+            clock: self.clock,
+        });
+        self.node = Some(
+            Node::start(self.store.clone(), net, self.clock, &self.config())
+                .await
+                .unwrap(),
+        );
+    }
+
+    /// Ends the daemon where it stands.
+    pub fn kill(&mut self) {
+        self.node = None;
+    }
+
+    /// Ends the daemon as SIGTERM does.
+    pub async fn stop(&mut self) {
+        if let Some(node) = self.node.take() {
+            node.stop(Duration::from_secs(8)).await;
+        }
+    }
+
+    /// Rules look for another word from here on.
+    pub async fn reload_for(&mut self, word: &str) {
+        word.clone_into(&mut self.word);
+        if let Some(node) = &self.node {
+            node.reload(&self.config()).await.unwrap();
+        }
+    }
+
+    /// The feed lists one more item, published now.
+    pub fn publish(&self, feed: &str, id: &str, title: &str) {
+        self.publish_dated(feed, id, title, self.clock.now());
+    }
+
+    pub fn publish_dated(&self, feed: &str, id: &str, title: &str, published: Timestamp) {
+        self.edit(feed, |entries| {
+            entries.insert(0, (id.to_owned(), title.to_owned(), published))
+        });
+    }
+
+    /// Changes what the feed lists, in any way.
+    pub fn edit(&self, feed: &str, change: impl FnOnce(&mut Vec<(String, String, Timestamp)>)) {
+        let mut script = self.script.lock().unwrap();
+        let server = script.feeds.get_mut(feed).unwrap();
+        change(&mut server.entries);
+        server.version += 1;
+    }
+
+    pub fn feed_is(&self, feed: &str, mood: Mood) {
+        self.script
+            .lock()
+            .unwrap()
+            .feeds
+            .get_mut(feed)
+            .unwrap()
+            .mood = mood;
+    }
+
+    pub fn hook_is(&self, hook: &str, mood: Mood) {
+        self.script
+            .lock()
+            .unwrap()
+            .hooks
+            .insert(hook.to_owned(), mood);
+    }
+
+    pub async fn pass(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub fn arrivals(&self, hook: &str) -> Vec<Arrival> {
+        let script = self.script.lock().unwrap();
+        script
+            .arrivals
+            .iter()
+            .filter(|arrival| arrival.hook == hook)
+            .cloned()
+            .collect()
+    }
+
+    /// The titles that arrived, in order, repeats included.
+    pub fn titles(&self, hook: &str) -> Vec<String> {
+        self.arrivals(hook)
+            .into_iter()
+            .map(|arrival| arrival.title)
+            .collect()
+    }
+
+    pub fn requests(&self, feed: &str) -> Vec<Asked> {
+        let script = self.script.lock().unwrap();
+        script
+            .requests
+            .iter()
+            .filter(|asked| asked.feed == feed)
+            .cloned()
+            .collect()
+    }
+
+    fn config(&self) -> Config {
+        let rule = RuleSource {
+            id: "watch".to_owned(),
+            place: Default::default(),
+            title: "The word was seen".to_owned(),
+            severity: Severity::High,
+            tags: Vec::new(),
+            any: vec![Text {
+                text: self.word.clone(),
+                place: Default::default(),
+            }],
+            all: Vec::new(),
+            none: Vec::new(),
+            scope: Scope::Lead,
+            langs: Vec::new(),
+            feeds: FeedFilter::default(),
+            per: Per::Item,
+            cooldown: None,
+            fire: Vec::new(),
+            ignore: Vec::new(),
+        };
+        let (rules, _) = RuleSet::compile(vec![rule], Vec::new()).unwrap();
+        let feed = |name: &String| {
+            let poll = PollLimits {
+                interval: Duration::from_secs(60),
+                ..PollLimits::default()
+            };
+            Arc::new(Feed {
+                url: format!("http://feeds/{name}"),
+                publisher: name.clone(),
+                poll,
+                ..Feed::named(name)
+            })
+        };
+        Config {
+            path: PathBuf::from("wirewatch.toml"),
+            files: Vec::new(),
+            store: StoreSettings {
+                path: PathBuf::from(":memory:"),
+                keep: Duration::from_secs(90 * 86_400),
+            },
+            poll: PollSettings {
+                concurrency: 8,
+                per_host: 8,
+                contact: None,
+                allow_private: false,
+            },
+            feeds: self.feeds.iter().map(feed).collect(),
+            receivers: self.hooks.iter().map(|hook| receiver(hook)).collect(),
+            rules: Arc::new(rules),
+            lists: 0,
+        }
+    }
+}
+
+fn receiver(hook: &str) -> Arc<Receiver> {
+    let settings = webhook::Settings {
+        url: format!("http://hooks/{hook}"),
+        secret: None,
+        headers: Vec::new(),
+        timeout: Duration::from_secs(15),
+        allow_private: false,
+    };
+    let notifier: Box<dyn Notifier> = Box::new(Webhook::new(settings).unwrap());
+    let wants = Wants {
+        severity_min: Severity::Info,
+        rules: None,
+        tags: Vec::new(),
+    };
+    Arc::new(Receiver {
+        name: hook.to_owned(),
+        wants,
+        notifier,
+    })
+}
