@@ -190,6 +190,29 @@ fn rss(items: impl Iterator<Item = String>) -> String {
 }
 
 #[test]
+fn what_stands_before_a_feed_does_not_hide_it() {
+    for before in [
+        "",
+        " \n",
+        "\u{FEFF}",
+        "[warning] slow query\n",
+        "junk",
+        "<!-- c -->",
+    ] {
+        let body = format!(
+            "{before}<?xml version='1.0'?><rss><channel><item><title>t</title></item></channel></rss>"
+        );
+        assert_eq!(
+            read(body.as_bytes()).unwrap().items[0].title,
+            "t",
+            "{before:?}"
+        );
+    }
+    let json = "\u{FEFF}\u{FEFF}{\"version\":\"https://jsonfeed.org/version/1\",\"items\":[{\"id\":\"1\"}]}";
+    assert_eq!(read(json.as_bytes()).unwrap().items.len(), 1);
+}
+
+#[test]
 fn of_too_many_items_the_newest_stay() {
     let dated = |n: i64| {
         let at = crate::time::from_ms(1_700_000_000_000 + n * 1000);
