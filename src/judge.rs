@@ -14,7 +14,7 @@ use crate::{
 /// The version of the alert document.
 const DOCUMENT_VERSION: u32 = 1;
 /// How long a story stays open for further items.
-const STORY_ALIVE: Duration = Duration::from_secs(72 * 3600);
+pub const STORY_ALIVE: Duration = Duration::from_secs(72 * 3600);
 
 /// Why an item that matched a rule did or did not become an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,13 +21,14 @@
 //!
 //! ```layers
 //! 0 time secret model envelope
-//! 1 text parse rule story judge schedule render notify
+//! 1 text parse rule story judge backtest schedule render notify
 //! 2 net store
 //! 3 work poll deliver sweep
 //! 4 config daemon systemd log
 //! 5 cli
 //! ```
 
+pub mod backtest;
 pub mod cli;
 pub mod config;
 pub mod daemon;

@@ -79,6 +79,53 @@ impl Store {
         .await
     }
 
+    /// The next archived items, at most `limit`, in the order in which they were recorded: those after the number `after`
+    /// (from 0), seen at or after `since`, each with its number. None means that there are no more.
+    ///
+    /// Each call reads by itself, so that reading an archive of months neither holds it in memory nor keeps the daemon's
+    /// write-ahead log from being emptied. Judgements are left out.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn archive_after(
+        &self,
+        after: i64,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(i64, ArchivedItem)>, StoreError> {
+        self.read("cannot read the archive", move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT item.id, feed.name, item.seen, entry_id, title, summary, content, item.url, author, categories, source, lang, published
+                       FROM item JOIN feed ON feed.id = item.feed WHERE item.id > ?1 AND item.seen >= ?2 ORDER BY item.id LIMIT ?3",
+                )
+                .and_then(|mut statement| {
+                    statement
+                        .query_map(params![after, since.as_millisecond(), limit], archived)?
+                        .collect()
+                })
+                .map_err(failed("cannot read the archive"))
+        })
+        .await
+    }
+
+    /// How many items the archive keeps that were seen at or after `since`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn archive_size(&self, since: Timestamp) -> Result<u64, StoreError> {
+        self.read("cannot count the archive", move |connection| {
+            connection
+                .query_row(
+                    "SELECT count(*) FROM item WHERE seen >= ?1",
+                    [since.as_millisecond()],
+                    |row| row.get(0),
+                )
+                .map_err(failed("cannot count the archive"))
+        })
+        .await
+    }
+
     /// How much there is.
     ///
     /// # Errors
