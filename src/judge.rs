@@ -279,9 +279,11 @@ mod tests {
         }
     }
 
-    /// A past that remembers what it was told in this test.
+    /// A past that remembers what it was told in this test: keys, story, rule, alert.
+    type Told = (Vec<u64>, StoryState, String, String);
+
     #[derive(Default)]
-    struct Memory(RefCell<Vec<(Vec<u64>, StoryState, String, String)>>);
+    struct Memory(RefCell<Vec<Told>>);
 
     impl Past for Memory {
         type Error = std::convert::Infallible;

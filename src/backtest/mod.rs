@@ -23,7 +23,7 @@ use crate::{
 };
 
 pub use difference::{Difference, difference};
-pub use summary::{Days, Summary, Tally, bar, sparkline};
+pub use summary::{Days, Summary, Tally, bar, day_of, sparkline};
 pub use timeline::{Moment, Timeline};
 
 /// A set of rules and what it found.

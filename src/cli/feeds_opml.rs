@@ -166,8 +166,7 @@ impl Import {
     }
 
     fn add(&mut self, name: &str, url: &str, listed: &opml::Listed) {
-        let mut table = toml::Table::new();
-        table.insert("url".to_owned(), literal(url));
+        let mut lines = format!("url = {}\n", literal(url));
         let tags: Vec<toml::Value> = listed
             .groups
             .iter()
@@ -176,10 +175,10 @@ impl Import {
             .map(toml::Value::String)
             .collect();
         if !tags.is_empty() {
-            table.insert("tags".to_owned(), toml::Value::Array(tags));
+            let _ = writeln!(lines, "tags = {}", toml::Value::Array(tags));
         }
         if let Some(lang) = lang_code(&listed.lang) {
-            table.insert("lang".to_owned(), toml::Value::String(lang));
+            let _ = writeln!(lines, "lang = \"{lang}\"");
         }
         let key = match name
             .bytes()
@@ -188,7 +187,7 @@ impl Import {
             true => name.to_owned(),
             false => toml::Value::String(name.to_owned()).to_string(),
         };
-        let _ = write!(self.toml, "\n[feeds.{key}]\n{table}");
+        let _ = write!(self.toml, "\n[feeds.{key}]\n{lines}");
         self.count += 1;
     }
 
@@ -343,8 +342,8 @@ mod tests {
         ]);
         let expected = r#"
 [feeds.bbc-news-world]
-tags = ["wars-peace"]
 url = "https://a.example/rss"
+tags = ["wars-peace"]
 
 [feeds.bbc-news-world-2]
 url = "https://b.example/rss"

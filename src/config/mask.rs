@@ -17,14 +17,15 @@ const AROUND_BYTES_MAX: usize = 600;
 /// Keys (as people might misspell them) whose values are secret, up to their equals sign; and `[receivers.….headers]`.
 static NAMES: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r#"(?im)(?:^|[\s{,.\["'])(?:[\w-]*(?:secret|passw|pasw|token|api[_-]?key|authori[sz]ation|headers)[\w-]*|pass[_-]?(?:word|phrase))["']?[ \t]*=[ \t]*|^[ \t]*\[[ \t]*receivers[ \t]*\.[^\n\]]*\.[ \t]*["']?headers["']?[ \t]*\][^\n]*\n"#,
+        r#"(?im)(?:^|[^\w-])(?:[\w-]*(?:secret|passw|pasw|token|api[_-]?key|authori[sz]ation|headers)[\w-]*|pass[_-]?(?:word|phrase))["']?[ \t]*=[ \t]*|^[ \t]*\[[ \t]*receivers[ \t]*\.[^\n\]]*\.[ \t]*["']?headers["']?[ \t]*\][^\n]*\n"#,
     )
     .expect("a constant pattern")
 });
 
-/// `user:password@` in an address, up to the at sign.
-static USER_INFO: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r#"://([^\s/"'@]+)@"#).expect("a constant pattern"));
+/// `user@` behind `//` and `user:password@` anywhere, up to the at sign.
+static USER_INFO: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"//([^\s/"'@]+)@|([^\s/"'@]+:[^\s/"'@]+)@"#).expect("a constant pattern")
+});
 
 /// `"${NAME}"` says where a secret is, not what it is.
 static VARIABLE: LazyLock<Regex> =
@@ -35,12 +36,10 @@ static PLACE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"\b(?:file|credential)[ \t]*=[ \t]*$").expect("a constant pattern")
 });
 
-/// Where receivers are written: their addresses may be secrets.
-static RECEIVERS: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?m)^[ \t]*\[?[ \t]*receivers\b").expect("a constant pattern"));
-
-static URL_KEY: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r#"\burl["']?[ \t]*=[ \t]*"#).expect("a constant pattern"));
+/// Tables in which no secret stands.
+static PLAIN_TABLE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^[ \t]*\[+[ \t]*(?:feeds|rules|lists|poll|store)\b").expect("a constant pattern")
+});
 
 /// The bytes of `text` that look like secrets.
 pub fn find(text: &str) -> Vec<Range<usize>> {
@@ -53,18 +52,29 @@ pub fn find(text: &str) -> Vec<Range<usize>> {
             false => value(rest, name.end(), &mut found),
         }
     }
-    for section in RECEIVERS.find_iter(text) {
-        let rest = text.get(section.start()..).unwrap_or("");
-        let lines = rest
-            .get(..rest.find("\n[").unwrap_or(rest.len()))
-            .unwrap_or("");
-        for key in URL_KEY.find_iter(lines) {
-            let rest = lines.get(key.end()..).unwrap_or("");
-            value(rest, section.start() + key.end(), &mut found);
-        }
-    }
     for user in USER_INFO.captures_iter(text) {
-        found.extend(user.get(1).map(|user| user.range()));
+        found.extend(user.get(1).or(user.get(2)).map(|user| user.range()));
+    }
+    found
+}
+
+/// The values of a file that is not whole TOML, but for those in tables where no secret stands: a slip can make any key of
+/// a receiver, its address among them, look like something else.
+pub fn find_in_broken(text: &str) -> Vec<Range<usize>> {
+    let mut found = find(text);
+    let mut is_plain = true;
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let begins_table = line.trim_start().starts_with('[') || line.contains("receivers");
+        if begins_table {
+            is_plain = PLAIN_TABLE.is_match(line);
+        }
+        let value = line.find(['"', '\'', '=']).filter(|_| !is_plain);
+        found.extend(value.map(|value| {
+            let is_sign = line.get(value..).is_some_and(|rest| rest.starts_with('='));
+            at + value + usize::from(is_sign)..at + line.len()
+        }));
+        at += line.len();
     }
     found
 }
@@ -72,7 +82,10 @@ pub fn find(text: &str) -> Vec<Range<usize>> {
 /// A message without the logins of the addresses that it repeats.
 pub fn message(text: &str) -> String {
     USER_INFO
-        .replace_all(text, format!("://{HIDDEN}@"))
+        .replace_all(text, |found: &regex::Captures<'_>| match found.get(1) {
+            Some(_) => format!("//{HIDDEN}@"),
+            None => format!("{HIDDEN}@"),
+        })
         .into_owned()
 }
 
@@ -202,7 +215,6 @@ mod tests {
             r#"url = "https://hunter2@example.org/"#,
             r#"api_key = "hunter2""#,
             r#"pasword = "hunter2""#,
-            r#"receivers.x = { type = "webhook", url = "https://x.org/hunter2" }"#,
             r#"headers = { "X Y" = 'hunter2 }"#,
             r#"secret = { fil = "hunter2" }"#,
         ] {
@@ -212,6 +224,12 @@ mod tests {
                 shown(text)
             );
         }
+        let broken = r#"receivers.x = { type = "webhook", url = "https://x.org/hunter2" }"#;
+        assert!(
+            !line(broken, 0, &find_in_broken(broken), 0..0)
+                .text
+                .contains("hunter2")
+        );
         let lines = "[receivers.desk.headers]\nX-Key = \"hunter2\"\n[poll]\ninterval = \"5m\"\n";
         let found = find(lines);
         let at = lines.find("X-Key").unwrap();

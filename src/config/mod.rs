@@ -11,6 +11,7 @@ mod include;
 mod keys;
 mod mask;
 mod not_yet;
+mod other;
 mod problem;
 mod read;
 mod receivers;
@@ -31,6 +32,7 @@ use std::{
 use crate::{model::Feed, notify::Receiver, rule::RuleSet};
 
 pub use environment::Environment;
+pub use other::load_rules;
 pub use problem::{Gravity, Problem, count};
 
 /// Everything the daemon needs, checked.

@@ -88,7 +88,10 @@ pub fn locate(sources: &[Source], mut findings: Vec<Finding>) -> Vec<Problem> {
             continue;
         };
         if secrets.as_ref().is_none_or(|(of, _)| *of != file) {
-            let looks_secret = mask::find(&source.text);
+            let looks_secret = match source.is_broken {
+                true => mask::find_in_broken(&source.text),
+                false => mask::find(&source.text),
+            };
             secrets = Some((file, [source.secrets.clone(), looks_secret].concat()));
         }
         if let Some((_, secrets)) = &secrets {

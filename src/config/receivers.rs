@@ -37,7 +37,14 @@ pub fn receivers(
     findings: &mut Vec<Finding>,
 ) -> Vec<Arc<Receiver>> {
     let mut receivers = Vec::with_capacity(named.len());
-    for (name, table) in named {
+    let is_broken = |table: &Checked| {
+        files
+            .sources
+            .get(table.spot.file())
+            .is_none_or(|source| source.is_broken)
+    };
+    // Half a file makes half a receiver, and what seems to be its address may be its password.
+    for (name, table) in named.iter().filter(|(_, table)| !is_broken(table)) {
         let mut maker = Maker {
             table,
             files,

@@ -66,6 +66,9 @@ fn say(file: usize, text: &str, range: Range<usize>, message: &str) -> Finding {
                 None,
             )
         }
+        "recursion limit" | "cannot recurse further; max recursion depth met" => {
+            ("it is nested too deeply".to_owned(), None)
+        }
         "string values must be quoted" => (
             "text must stand in quotes".to_owned(),
             Some("write \"…\" around it"),

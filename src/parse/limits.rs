@@ -8,6 +8,8 @@ pub const ITEMS_READ_MAX: usize = 100_000;
 /// Elements within elements; what lies deeper is passed over.
 pub const DEPTH_MAX: usize = 64;
 
+/// What the entities that a document declares itself may become, all together.
+pub const EXPANSION_BYTES_MAX: usize = 1 << 20;
 /// Attributes of one tag that are looked at.
 pub const ATTRIBUTES_MAX: usize = 256;
 

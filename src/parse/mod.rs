@@ -24,6 +24,7 @@ pub mod opml;
 mod reader;
 mod second;
 mod sniff;
+mod written;
 mod xml;
 
 use crate::model::Item;
@@ -71,7 +72,7 @@ impl Parsed {
         let mut order: Vec<usize> = (0..self.items.len()).collect();
         let age = |&at: &usize| {
             let published = self.items.get(at).and_then(|item| item.published);
-            (published.map(|at| std::cmp::Reverse(at)), at)
+            (published.map(std::cmp::Reverse), at)
         };
         order.sort_unstable_by_key(age);
         let mut is_kept = vec![false; self.items.len()];

@@ -4,20 +4,22 @@
 //! the feed's, one within an image or a quoted source is nobody's. Markup within a text belongs to that text. A broken
 //! nesting closes what it must; what was read before a break is kept. The stack is a vector of bounded depth.
 
+mod fields;
+
 use std::borrow::Cow;
 
 use url::Url;
 
-use crate::text::html::{self, entities};
+use crate::text::html;
 
 use super::{
     Parsed, date,
     entry::{Entry, Rank, is_nameless},
-    hints::{self, Unit},
     identity, lang,
     limits::*,
     link,
     names::{Element, Scopes},
+    written::{Form, unescape},
     xml::{self, Piece, Pieces, Tag},
 };
 
@@ -45,6 +47,7 @@ pub fn read(text: &str, url: &str) -> Reading {
         langs: Vec::new(),
         capture: None,
         buffer: String::new(),
+        expansion: EXPANSION_BYTES_MAX,
         entry: None,
         item_from: 0,
         is_atom: false,
@@ -77,6 +80,8 @@ struct Reader<'a> {
     langs: Vec<Option<String>>,
     capture: Option<Capture<'a>>,
     buffer: String,
+    /// Bytes that the document's own entities may still become.
+    expansion: usize,
     entry: Option<Entry>,
     /// Where the item begins in the document.
     item_from: usize,
@@ -106,20 +111,6 @@ struct Capture<'a> {
     has_markup: bool,
     /// The text, while it is one piece that needs no copy; `buffer` otherwise.
     single: Option<&'a str>,
-}
-
-/// How a text is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
-    /// Literally.
-    Plain,
-    /// Markup, escaped once.
-    Html,
-    /// Markup as elements of the document.
-    Inline,
-    Base64,
-    /// A picture, a sound.
-    NoText,
 }
 
 impl<'a> Reader<'a> {
@@ -172,8 +163,9 @@ impl<'a> Reader<'a> {
             if let Some(prefix) = name.strip_prefix("xmlns") {
                 self.scopes.declare(prefix.trim_start_matches(':'), value);
             } else if name == "xml:base" || name == "BASE" {
-                self.bases
-                    .extend(link::base(&self.unescaped(value), self.bases.last()));
+                let address = self.unescaped(value);
+                let base = link::base(&address, self.bases.last());
+                self.bases.extend(base);
             } else if name == "xml:lang" {
                 self.langs.push(lang::primary(value));
             }
@@ -263,114 +255,13 @@ impl<'a> Reader<'a> {
             name: tag.name,
             element,
             attributes: tag.attributes,
-            form: self.form(element, tag),
+            form: Form::of(element, tag.attributes, self.is_atom),
             from: self.pieces.piece_end(),
             nested: 0,
             has_markup: false,
             single: None,
         });
         self.buffer.clear();
-    }
-
-    /// The language and the page that the feed's own tag names (Atom; CDF).
-    fn begin_feed(&mut self, tag: &Tag<'a>) {
-        let parsed = &mut self.reading.parsed;
-        if parsed.lang.is_none() {
-            parsed.lang = self.langs.last().cloned().flatten();
-        }
-        let href = xml::attribute(tag.attributes, |name| name.eq_ignore_ascii_case("href"));
-        if let Some(href) = href {
-            parsed.site = link::absolute(href, self.bases.last());
-        }
-    }
-
-    /// A link with its address in an attribute; false where the address is the text.
-    fn begin_link(&mut self, tag: &Tag<'a>) -> bool {
-        let mut href = None;
-        let (mut rel, mut kind) = ("", "");
-        for (name, value) in xml::Attributes(tag.attributes).take(ATTRIBUTES_MAX) {
-            match name.rsplit(':').next().unwrap_or(name) {
-                "href" | "HREF" | "resource" => href = Some(self.unescaped(value)),
-                "rel" => rel = value,
-                "type" => kind = value,
-                _ => {}
-            }
-        }
-        let Some(href) = href else { return false };
-        let url = link::absolute(&href, self.bases.last());
-        let is_html = kind.is_empty() || kind.contains("html");
-        // Atom's registered relations may be written as addresses.
-        let rel = rel
-            .strip_prefix("http://www.iana.org/assignments/relation/")
-            .unwrap_or(rel);
-        match (rel, &mut self.entry) {
-            ("" | "alternate", Some(entry)) => entry.link(url, is_html),
-            (_, Some(_)) => {}
-            ("" | "alternate", None) if self.reading.parsed.site.is_empty() => {
-                self.reading.parsed.site = url;
-            }
-            ("self", None) => self.reading.parsed.hints.self_url = url,
-            ("hub", None) => {
-                let hubs = &mut self.reading.parsed.hints.hubs;
-                if hubs.len() < HUBS_MAX && !url.is_empty() && !hubs.contains(&url) {
-                    hubs.push(url);
-                }
-            }
-            _ => {}
-        }
-        true
-    }
-
-    /// Atom's `term` and `label`.
-    fn begin_category(&mut self, tag: &Tag<'a>) {
-        let named = |wanted: &str| xml::attribute(tag.attributes, |name| name == wanted);
-        let label = named("label").filter(|label| !label.is_empty());
-        if let Some(text) = label.or_else(|| named("term")) {
-            let text = html::plain_within(&self.unescaped(text), CATEGORY_BYTES_MAX);
-            if let Some(entry) = &mut self.entry {
-                entry.category(text);
-            }
-        }
-    }
-
-    /// How the text of an element is written, by its attributes and the dialect.
-    fn form(&self, element: Element, tag: &Tag<'a>) -> Form {
-        use Element::*;
-        if !matches!(
-            element,
-            Title | OtherTitle | Summary | OtherSummary | Content
-        ) {
-            return Form::Plain;
-        }
-        let named = |wanted: &str| {
-            let value = xml::attribute(tag.attributes, |name| name == wanted);
-            value.map(|value| value.trim().to_ascii_lowercase())
-        };
-        let mode = named("mode");
-        if mode.as_deref() == Some("base64") {
-            return Form::Base64;
-        }
-        let is_inline = mode.as_deref() == Some("xml");
-        let unmarked = match self.is_atom && matches!(element, Title | Summary | Content) {
-            true => Form::Plain,
-            false => Form::Html,
-        };
-        match named("type").as_deref() {
-            None | Some("") if is_inline => Form::Inline,
-            None | Some("") => unmarked,
-            Some("text" | "plain" | "text/plain") => unmarked,
-            Some("xhtml" | "application/xhtml+xml") => Form::Inline,
-            Some("html" | "text/html") if is_inline => Form::Inline,
-            Some("html" | "text/html") => Form::Html,
-            Some(kind) if kind.ends_with("xml") => Form::Inline,
-            Some(kind) if kind.contains('/') && !kind.starts_with("text/") => {
-                match xml::attribute(tag.attributes, |name| name == "src") {
-                    Some(_) => Form::NoText,
-                    None => Form::Base64,
-                }
-            }
-            Some(_) => Form::Html,
-        }
     }
 
     /// A tag within a text: markup of that text. False where the text must have ended before.
@@ -436,7 +327,12 @@ impl<'a> Reader<'a> {
             self.buffer.push_str(single);
         }
         match needs_copy {
-            true => unescape(text, &self.pieces.entities, &mut self.buffer),
+            true => unescape(
+                text,
+                &self.pieces.entities,
+                &mut self.buffer,
+                &mut self.expansion,
+            ),
             false => self.buffer.push_str(text),
         }
     }
@@ -531,92 +427,12 @@ impl<'a> Reader<'a> {
         self.buffer = buffer;
     }
 
-    fn settle(&mut self, capture: &Capture<'a>, written: &str, raw: &str) {
-        use Element::*;
-        let base = self.bases.last().or_else(|| self.bases.first());
-        let rich = |bytes_max: usize| match capture.form {
-            Form::NoText => String::new(),
-            Form::Base64 => match from_base64(written) {
-                Some(text) => html::to_text_within(&text, bytes_max),
-                None if capture.element == Content => String::new(),
-                None => html::to_text_within(written, bytes_max),
-            },
-            Form::Inline => html::to_text_within(raw, bytes_max),
-            Form::Plain if !capture.has_markup => html::plain_within(written, bytes_max),
-            Form::Plain | Form::Html => html::to_text_within(written, bytes_max),
-        };
-        let name = |bytes_max: usize| html::to_text_within(written, bytes_max);
-        let Some(entry) = &mut self.entry else {
-            let parsed = &mut self.reading.parsed;
-            let hints = &mut parsed.hints;
-            match capture.element {
-                Title if parsed.title.is_empty() => parsed.title = rich(TITLE_BYTES_MAX),
-                Link if parsed.site.is_empty() => parsed.site = link::absolute(written, base),
-                Language => parsed.lang = lang::primary(written).or(parsed.lang.take()),
-                Ttl => hints.ttl = hints::minutes(written),
-                Hour => hints.skip_hours |= hints::hour(written),
-                Day => hints.skip_days |= hints::day(written),
-                UpdatePeriod => hints.period = Unit::parse(written),
-                UpdateFrequency => hints.frequency = written.trim().parse().unwrap_or(1),
-                _ => {}
-            }
-            return;
-        };
-        if matches!(capture.element, Title | Summary | Content)
-            && let Some(own) = xml::attribute(capture.attributes, |name| name == "xml:lang")
-        {
-            entry.lang(lang::primary(own));
-        }
-        match capture.element {
-            Title
-                if self
-                    .stack
-                    .iter()
-                    .rev()
-                    .nth(1)
-                    .is_some_and(|frame| frame.element == Source) =>
-            {
-                entry.source(rich(SOURCE_BYTES_MAX));
-            }
-            Title => entry.title(rich(TITLE_BYTES_MAX)),
-            OtherTitle => entry.other_title(rich(TITLE_BYTES_MAX)),
-            Summary => entry.summary(rich(SUMMARY_BYTES_MAX)),
-            OtherSummary => entry.other_summary(rich(SUMMARY_BYTES_MAX)),
-            Content => entry.content(rich(CONTENT_BYTES_MAX)),
-            Link => entry.link(link::absolute(written, base), true),
-            Guid => {
-                let is_link = xml::attribute(capture.attributes, |name| {
-                    name.eq_ignore_ascii_case("ispermalink")
-                })
-                .is_none_or(|value| value.trim().eq_ignore_ascii_case("true"));
-                if is_link {
-                    entry.permalink(link::absolute(written, None));
-                }
-                entry.item.id.clear();
-                entry.id(html::plain_within(written, usize::MAX));
-            }
-            Id => {
-                entry.permalink(link::absolute(written, None));
-                entry.id(html::plain_within(written, usize::MAX));
-            }
-            Published => entry.date(Rank::Published, date::parse(written)),
-            Dated => entry.date(Rank::Dated, date::parse(written)),
-            Updated => entry.date(Rank::Updated, date::parse(written)),
-            Author | Creator => entry.author(person(&name(AUTHOR_BYTES_MAX))),
-            Name => entry.author(name(AUTHOR_BYTES_MAX)),
-            Category => entry.category(name(CATEGORY_BYTES_MAX)),
-            Source => entry.source(name(SOURCE_BYTES_MAX)),
-            Language => entry.lang(lang::primary(written)),
-            _ => {}
-        }
-    }
-
-    fn unescaped<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    fn unescaped<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
         if memchr::memchr(b'&', text.as_bytes()).is_none() {
             return Cow::Borrowed(text);
         }
         let mut out = String::with_capacity(text.len());
-        unescape(text, &self.pieces.entities, &mut out);
+        unescape(text, &self.pieces.entities, &mut out, &mut self.expansion);
         Cow::Owned(out)
     }
 
@@ -637,59 +453,4 @@ impl<'a> Reader<'a> {
 
 fn same_name(left: &str, right: &str) -> bool {
     left == right || left.eq_ignore_ascii_case(right)
-}
-
-/// Appends `text` with its references resolved: the document's own entities, numbers, and all names of HTML, because
-/// feeds use them undeclared. What is no reference stays as it is.
-fn unescape(text: &str, entities: &[(&str, &str)], out: &mut String) {
-    let mut rest = text;
-    while let Some(at) = memchr::memchr(b'&', rest.as_bytes()) {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let declared = entities.iter().find_map(|(name, value)| {
-            let after = rest[1..].strip_prefix(name)?.strip_prefix(';')?;
-            Some((value, after))
-        });
-        if let Some((value, after)) = declared {
-            unescape(value, &[], out);
-            rest = after;
-            continue;
-        }
-        let length = match entities::reference(rest) {
-            Some((entities::Meaning::Letter(letter), length)) => {
-                out.push(letter);
-                length
-            }
-            Some((entities::Meaning::Text(text), length)) => {
-                out.push_str(text);
-                length
-            }
-            None => {
-                out.push('&');
-                1
-            }
-        };
-        rest = &rest[length..];
-    }
-    out.push_str(rest);
-}
-
-/// The text in base64; `None` where it is no text, or no base64.
-fn from_base64(text: &str) -> Option<String> {
-    use base64::Engine;
-    let packed: String = text.split_ascii_whitespace().collect();
-    let bytes = base64::engine::general_purpose::STANDARD.decode(packed);
-    String::from_utf8(bytes.ok()?).ok()
-}
-
-/// The name in `name@example.org (Name)` and `Name <name@example.org>`; the address alone where there is no name.
-fn person(text: &str) -> String {
-    let (before, rest) = text.split_once(['(', '<']).unwrap_or((text, ""));
-    let inside = rest.split([')', '>']).next().unwrap_or_default();
-    let name = match (before.contains('@'), inside.is_empty()) {
-        (true, false) => inside,
-        (false, _) if !before.trim().is_empty() => before,
-        _ => text,
-    };
-    name.trim().to_owned()
 }

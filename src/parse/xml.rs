@@ -234,7 +234,7 @@ fn tag_end(bytes: &[u8], from: usize) -> Option<usize> {
 }
 
 /// The value of the first attribute that `wanted` accepts by its name.
-pub fn attribute<'a>(attributes: &'a str, wanted: impl Fn(&str) -> bool) -> Option<&'a str> {
+pub fn attribute(attributes: &str, wanted: impl Fn(&str) -> bool) -> Option<&str> {
     Attributes(attributes)
         .take(ATTRIBUTES_MAX)
         .find(|(name, _)| wanted(name))

@@ -5,6 +5,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    num::NonZeroU32,
     ops::Range,
 };
 
@@ -14,8 +15,8 @@ use super::{
     Place, RuleProblem, RuleSource, Scope, Text,
     lists::Lists,
     program::{
-        Gate, LIST_TARGET, Node, NodeId, Phrase, Program, RegexDef, RuleProgram, Signal, Slice,
-        Triggers, View,
+        Gate, LIST_TARGET, ListDef, Node, NodeId, Phrase, Program, RegexDef, RuleProgram, Signal,
+        Slice, Target, Triggers, View,
     },
     query::{self, FieldName, NearKind, Pattern, PatternKind, Query, QueryKind},
     vocabulary::{Atom, AtomDef, Vocabulary},
@@ -38,8 +39,6 @@ pub(super) struct Compiler {
     leaf_ids: HashMap<Leaf, NodeId>,
     list_ids: HashMap<(usize, View, Option<Lang>), Option<NodeId>>,
     program: Program,
-    /// List nodes and the signal number each has among lists.
-    list_nodes: Vec<NodeId>,
     pub problems: Vec<RuleProblem>,
 }
 
@@ -71,11 +70,25 @@ impl Compiler {
                 Scope::Title => View::Title,
                 Scope::All => View::All,
             };
-            let program = RuleProgram {
+            let mut program = RuleProgram {
                 any: self.entries(&rule.any, view, lists),
                 all: self.entries(&rule.all, view, lists),
                 none: self.entries(&rule.none, view, lists),
+                root: None,
+                is_filtered: !rule.langs.is_empty()
+                    || rule.feeds.names.is_some()
+                    || rule.feeds.tags.is_some(),
             };
+            if let Slice { start, len: 1 } = program.any
+                && program.all.len + program.none.len == 0
+                && !program.is_filtered
+            {
+                program.root = self
+                    .program
+                    .children
+                    .get(start as usize)
+                    .and_then(|node| NonZeroU32::new(*node));
+            }
             if rule.any.is_empty() && rule.all.is_empty() {
                 self.problem(
                     rule.place,
@@ -462,16 +475,12 @@ impl Compiler {
             return Err(Refused);
         }
         let entries = self.slice(nodes);
-        let memo = self.program.memos;
-        self.program.memos += 1;
-        let name = self.program.list_names.len() as u32;
-        self.program.list_names.push(lists.name(list).into());
-        let node = self.push(Node::List {
+        let index = self.program.lists.len() as u32;
+        self.program.lists.push(ListDef {
+            name: lists.name(list).into(),
             entries,
-            list: name,
-            memo,
         });
-        self.list_nodes.push(node);
+        let node = self.push(Node::List(index));
         self.list_ids.insert(key, Some(node));
         Ok(node)
     }
@@ -521,8 +530,8 @@ impl Compiler {
                     let slice = self.slice(nodes);
                     Ok(self.push(Node::All(slice)))
                 }
-                Node::Any(slice) | Node::List { entries: slice, .. } => {
-                    let children = self.program.children(slice).to_vec();
+                Node::Any(_) | Node::List(_) => {
+                    let children = self.program.alternatives(side).to_vec();
                     let mut nodes = Vec::with_capacity(children.len());
                     for child in children {
                         nodes.push(join(self, child)?);
@@ -548,9 +557,9 @@ impl Compiler {
                 true
             }
             Node::All(_) | Node::Not(_) | Node::Lang { .. } => false,
-            Node::Any(slice) | Node::List { entries: slice, .. } => self
+            Node::Any(_) | Node::List(_) => self
                 .program
-                .children(slice)
+                .alternatives(node)
                 .iter()
                 .all(|child| self.stands_somewhere(*child)),
         }
@@ -580,28 +589,27 @@ impl Compiler {
     }
 
     fn triggers(&mut self) {
-        let lists = (self.list_nodes.iter().copied())
-            .zip(self.program.first_list_signal()..)
-            .collect();
-        let chooser = weight::Chooser {
-            program: &self.program,
-            lists,
-        };
-        let mut pairs: Vec<(Signal, u32)> = Vec::with_capacity(self.program.rules.len() * 2);
-        let mut found = Vec::new();
-        for (node, signal) in &chooser.lists {
-            found.clear();
-            if let Node::List { entries, .. } = self.program.node(*node) {
-                chooser.any(entries, &mut found);
-            }
-            pairs.extend(found.iter().map(|trigger| (*trigger, LIST_TARGET | signal)));
+        let program = &self.program;
+        let chooser = weight::Chooser::new(program);
+        let mut pairs: Vec<(Signal, Target)> = Vec::with_capacity(program.rules.len() * 2);
+        for (index, list) in (0..).zip(&program.lists) {
+            let rule = LIST_TARGET | program.list_signal(index);
+            let found = chooser.any(list.entries).into_iter();
+            pairs.extend(found.map(|(trigger, guards)| (trigger, Target { rule, guards })));
         }
         for (index, rule) in (0..).zip(&self.program.rules) {
-            found.clear();
-            chooser.rule(rule, &mut found);
-            pairs.extend(found.iter().map(|trigger| (*trigger, index)));
+            let found = chooser.rule(rule).into_iter();
+            pairs.extend(found.map(|(trigger, guards)| {
+                (
+                    trigger,
+                    Target {
+                        rule: index,
+                        guards,
+                    },
+                )
+            }));
         }
-        let signals = self.program.signals() + self.list_nodes.len();
+        let signals = self.program.signals_and_lists();
         self.program.triggers = Triggers::new(signals, pairs);
     }
 }

@@ -201,11 +201,8 @@ fn tree(matcher: &mut Matcher<'_>, node: NodeId) -> QueryExplanation {
 
 fn children(program: &Program, node: NodeId) -> Vec<NodeId> {
     match program.node(node) {
-        Node::All(children)
-        | Node::Any(children)
-        | Node::List {
-            entries: children, ..
-        } => program.children(children).to_vec(),
+        Node::All(children) => program.children(children).to_vec(),
+        Node::Any(_) | Node::List(_) => program.alternatives(node).to_vec(),
         Node::Not(inner) => vec![inner],
         Node::Near { left, right, .. } => vec![left, right],
         _ => Vec::new(),

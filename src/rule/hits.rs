@@ -60,11 +60,8 @@ pub(super) fn add(matcher: &mut Matcher<'_>, node: NodeId, hits: &mut Vec<Hit>) 
                 add(matcher, *child, hits);
             }
         }
-        Node::Any(children)
-        | Node::List {
-            entries: children, ..
-        } => {
-            for child in program.children(children) {
+        Node::Any(_) | Node::List(_) => {
+            for child in program.alternatives(node) {
                 if matcher.holds(*child) {
                     add(matcher, *child, hits);
                 }
@@ -172,12 +169,9 @@ const LABELS_MAX: usize = 512;
 pub(super) fn labelled(matcher: &mut Matcher<'_>, node: NodeId) -> Vec<Labelled> {
     let program = matcher.program;
     match program.node(node) {
-        Node::Any(children)
-        | Node::List {
-            entries: children, ..
-        } => {
+        Node::Any(_) | Node::List(_) => {
             let mut found = Vec::new();
-            for child in program.children(children) {
+            for child in program.alternatives(node) {
                 found.extend(labelled(matcher, *child));
                 found.truncate(LABELS_MAX);
             }
@@ -274,10 +268,10 @@ pub(super) fn label(program: &Program, node: NodeId) -> String {
             .langs
             .get(lang as usize)
             .map_or_else(String::new, |code| format!("lang:{}", code.as_str())),
-        Node::List { list, .. } => program
-            .list_names
+        Node::List(list) => program
+            .lists
             .get(list as usize)
-            .map_or_else(String::new, |name| format!("@{name}")),
+            .map_or_else(String::new, |list| format!("@{}", list.name)),
         Node::All(_) => "AND".to_owned(),
         Node::Any(_) => "OR".to_owned(),
         Node::Not(_) => "NOT".to_owned(),

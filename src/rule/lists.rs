@@ -16,7 +16,6 @@ pub(super) struct Lists {
 #[derive(Debug)]
 struct List {
     name: String,
-    place: Place,
     entries: Vec<ListEntry>,
 }
 
@@ -24,23 +23,19 @@ struct List {
 pub(super) struct ListEntry {
     /// The tag of the entry's language key.
     pub lang: Option<String>,
-    pub text: String,
     pub place: Place,
     /// `None` where it is not the language; the problem is noted.
     pub query: Option<Query>,
 }
 
 impl Lists {
-    pub fn read(sources: Vec<ListSource>, problems: &mut Vec<RuleProblem>) -> Lists {
+    pub fn read(sources: &[ListSource], problems: &mut Vec<RuleProblem>) -> Lists {
         let mut lists = Lists::default();
         for source in sources {
-            let ListSource {
-                name,
-                place,
-                entries,
-            } = source;
-            let entries = entries
-                .into_iter()
+            let name = source.name.clone();
+            let entries = source
+                .entries
+                .iter()
                 .map(|(lang, text)| {
                     let query = match query::parse(&text.text) {
                         Ok(query) => Some(query),
@@ -50,8 +45,7 @@ impl Lists {
                         }
                     };
                     ListEntry {
-                        lang,
-                        text: text.text,
+                        lang: lang.clone(),
                         place: text.place,
                         query,
                     }
@@ -63,18 +57,14 @@ impl Lists {
                 .is_some()
             {
                 problems.push(RuleProblem {
-                    place,
+                    place: source.place,
                     range: None,
                     is_warning: false,
                     message: format!("list `{name}` is defined twice"),
                     help: Some("rename one, or join them".to_owned()),
                 });
             }
-            lists.lists.push(List {
-                name,
-                place,
-                entries,
-            });
+            lists.lists.push(List { name, entries });
         }
         lists.cycles(problems);
         lists
@@ -94,12 +84,6 @@ impl Lists {
 
     pub fn name(&self, list: usize) -> &str {
         self.lists.get(list).map_or("", |list| &list.name)
-    }
-
-    pub fn place(&self, list: usize) -> Place {
-        self.lists
-            .get(list)
-            .map_or_else(Place::default, |list| list.place)
     }
 
     pub fn entries(&self, list: usize) -> &[ListEntry] {

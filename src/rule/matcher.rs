@@ -25,7 +25,6 @@ pub struct Scratch {
     woken: Vec<u32>,
     /// Whether a list holds, by epoch.
     list_memo: Vec<(u32, bool)>,
-    signals: Vec<Signal>,
     spare: Vec<Vec<Span>>,
     matched: Vec<usize>,
 }
@@ -44,7 +43,6 @@ impl Scratch {
             awake: Vec::new(),
             woken: Vec::new(),
             list_memo: Vec::new(),
-            signals: Vec::new(),
             spare: Vec::new(),
             matched: Vec::new(),
         }
@@ -59,11 +57,11 @@ impl Scratch {
             return;
         }
         self.set = set;
-        self.page.reset(program.signals_and_lists());
+        self.page.reset(program);
         self.woken.clear();
         self.woken.resize(program.rules.len(), 0);
         self.list_memo.clear();
-        self.list_memo.resize(program.memos as usize, (0, false));
+        self.list_memo.resize(program.lists.len(), (0, false));
     }
 }
 
@@ -174,23 +172,25 @@ impl<'a> Matcher<'a> {
         let scratch = &mut *self.scratch;
         let epoch = scratch.page.epoch();
         scratch.awake.clear();
-        scratch.signals.clear();
-        scratch.signals.extend_from_slice(&scratch.page.signals);
         let mut next = 0;
-        // Lists add their signals behind the ones that occurred.
-        while let Some(signal) = scratch.signals.get(next) {
+        // Lists add their targets behind those of what occurred.
+        while let Some(targets) = scratch.page.signals.get(next) {
             next += 1;
-            for target in self.program.triggers.of(*signal) {
-                if target & LIST_TARGET == 0 {
-                    if let Some(woken) = scratch.woken.get_mut(*target as usize)
+            for target in self.program.triggers.targets(*targets) {
+                if !scratch.page.has_any(&target.guards) {
+                    continue;
+                }
+                if target.rule & LIST_TARGET == 0 {
+                    if let Some(woken) = scratch.woken.get_mut(target.rule as usize)
                         && *woken != epoch
                     {
                         *woken = epoch;
-                        scratch.awake.push(*target);
+                        scratch.awake.push(target.rule);
                     }
-                } else if !scratch.page.has(target & !LIST_TARGET) {
-                    scratch.page.signal_without_place(target & !LIST_TARGET);
-                    scratch.signals.push(target & !LIST_TARGET);
+                } else {
+                    scratch
+                        .page
+                        .signal_without_place(target.rule & !LIST_TARGET);
                 }
             }
         }
@@ -201,8 +201,11 @@ impl<'a> Matcher<'a> {
         let Some(entries) = self.program.rules.get(index).copied() else {
             return false;
         };
+        if let Some(root) = entries.root {
+            return self.holds(root.get());
+        }
         let program = self.program;
-        self.takes_lang(rule)
+        (!entries.is_filtered || self.takes_lang(rule))
             && (entries.any.len == 0
                 || program
                     .children(entries.any)
@@ -216,7 +219,7 @@ impl<'a> Matcher<'a> {
                 .children(entries.none)
                 .iter()
                 .any(|node| self.holds(*node))
-            && rule.feeds.takes(self.feed)
+            && (!entries.is_filtered || rule.feeds.takes(self.feed))
     }
 
     pub fn takes_lang(&self, rule: &RuleSource) -> bool {
@@ -268,18 +271,15 @@ impl<'a> Matcher<'a> {
                 .children(children)
                 .iter()
                 .any(|child| self.holds(*child)),
-            Node::List { entries, memo, .. } => {
+            Node::List(list) => {
                 let epoch = self.scratch.page.epoch();
-                if let Some((known, holds)) = self.scratch.list_memo.get(memo as usize)
+                if let Some((known, holds)) = self.scratch.list_memo.get(list as usize)
                     && *known == epoch
                 {
                     return *holds;
                 }
-                let holds = program
-                    .children(entries)
-                    .iter()
-                    .any(|child| self.holds(*child));
-                if let Some(slot) = self.scratch.list_memo.get_mut(memo as usize) {
+                let holds = program.entries(list).iter().any(|child| self.holds(*child));
+                if let Some(slot) = self.scratch.list_memo.get_mut(list as usize) {
                     *slot = (epoch, holds);
                 }
                 holds
@@ -328,11 +328,8 @@ impl<'a> Matcher<'a> {
                 true
             }),
             Node::Regex { regex, view } => self.regex_spans(regex, view, found),
-            Node::Any(children)
-            | Node::List {
-                entries: children, ..
-            } => {
-                for child in program.children(children) {
+            Node::Any(_) | Node::List(_) => {
+                for child in program.alternatives(node) {
                     self.add_spans(*child, found);
                 }
             }

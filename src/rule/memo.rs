@@ -12,14 +12,15 @@ use crate::text::{
     words,
 };
 
+/// Table slots, a power of two: 4 MiB. A month of 29 outlets used some 70,000.
+const SLOTS: usize = 1 << 17;
 /// Stretches remembered before the memo starts anew.
-const RUNS_MAX: usize = 1 << 16;
-/// Table slots: a power of two, twice the entries.
-const SLOTS: usize = RUNS_MAX * 2;
+const RUNS_MAX: usize = SLOTS / 4 * 3;
 /// Slots tried before a stretch displaces another.
 const PROBES_MAX: usize = 12;
 /// Longer stretches (unspaced scripts, garbage) are divided again each time; their words are remembered.
 const RUN_BYTES_MAX: usize = 64;
+const _: () = assert!(RUN_BYTES_MAX <= u8::MAX as usize);
 /// Bytes of atoms, words and long keys before the memo starts anew.
 const ATOMS_MAX: usize = 1 << 21;
 
@@ -31,20 +32,48 @@ pub(super) struct Token {
     pub end: u32,
     pub atoms: Slice,
     /// See [`Meaning::heads`].
-    pub heads: u64,
+    pub heads: u32,
     /// The bit of the word's own first letter, for a word before it that has heads.
-    pub first: u64,
+    pub first: u32,
 }
 
-/// 32 bytes, so that a lookup touches one cache line.
+/// 32 bytes, so that a lookup touches one cache line; for a word that no rule wants it is all that is touched.
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
     key: (u64, u64),
-    /// Of the key's bytes; 0 in an empty slot.
-    len: u16,
+    tokens: u32,
+    /// Of a plain word, as in its token.
+    heads: u32,
     reading: u16,
-    tokens: Slice,
+    /// Of the key's bytes; 0 in an empty slot.
+    len: u8,
+    tokens_len: u8,
+    /// One word, the whole stretch, and no rule wants it.
+    is_plain: bool,
+    /// Of a plain word: which bit its first letter has; past the last bit for none.
+    first: u8,
 }
+
+/// A stretch about to be looked up: its key is computed ahead, so that the processor can fetch many slots at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sought {
+    /// Bytes of the field.
+    pub start: u32,
+    pub end: u32,
+    home: u32,
+    key: (u64, u64),
+}
+
+/// What a stretch turned out to be.
+pub(super) enum Found {
+    /// One word that no rule wants by itself, and what it may be joined with, as in its token.
+    Plain { heads: u32, first: u32 },
+    /// Words, by the numbers of their tokens.
+    Tokens(Slice),
+}
+
+/// The token of a plain word.
+pub(super) const PLAIN: u32 = u32::MAX;
 
 #[derive(Debug)]
 pub(super) struct Memo {
@@ -57,13 +86,41 @@ pub(super) struct Memo {
     meaning: Meaning,
 }
 
+impl Slot {
+    #[inline]
+    fn found(&self) -> Found {
+        match self.is_plain {
+            true => Found::Plain {
+                heads: self.heads,
+                first: 1u32.checked_shl(u32::from(self.first)).unwrap_or(0),
+            },
+            false => Found::Tokens(Slice {
+                start: self.tokens,
+                len: u32::from(self.tokens_len),
+            }),
+        }
+    }
+}
+
 /// How a stretch is read, in 15 bits; the 16th marks a compound.
-fn reading_key(reading: &Reading, is_compound: bool) -> u16 {
-    let second = reading.second.map_or(0x7f, |lang| lang as u16);
-    (reading.first as u16) << 8 | second | u16::from(is_compound) << 15
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReadingKey(u16);
+
+impl ReadingKey {
+    pub fn new(reading: &Reading, is_compound: bool) -> ReadingKey {
+        let second = reading.second.map_or(0x7f, |lang| lang as u16);
+        ReadingKey((reading.first as u16) << 8 | second | u16::from(is_compound) << 15)
+    }
+
+    fn is_compound(self) -> bool {
+        self.0 >> 15 == 1
+    }
 }
 
 const _: () = assert!(Lang::ALL.len() < 0x7f);
+
+/// Longer keys are kept elsewhere, and in the slot their hash.
+const SHORT_KEY_MAX: u32 = 16;
 
 /// Up to 16 bytes as two numbers that, with the length, tell any two of them apart.
 #[inline]
@@ -91,12 +148,18 @@ fn short_key(bytes: &[u8]) -> Option<(u64, u64)> {
     }
 }
 
+/// The first half of a long key: its hash. The second becomes the place where it is kept.
+#[cold]
+fn long_key(run: &[u8]) -> (u64, u64) {
+    (xxhash_rust::xxh3::xxh3_64(run), 0)
+}
+
 #[inline]
-fn mix(key: (u64, u64), len: u16, reading: u16) -> usize {
+fn mix(key: (u64, u64), len: u16, reading: u16) -> u32 {
     let salt = u64::from(len) << 16 | u64::from(reading);
     let product = u128::from(key.0 ^ 0x9E37_79B9_7F4A_7C15)
         * u128::from(key.1 ^ salt.wrapping_mul(0xD6E8_FEB8_6659_FD93) ^ 0xA076_1D64_78BD_642F);
-    (product >> 64) as usize ^ product as usize
+    ((product >> 64) as u64 ^ product as u64) as u32
 }
 
 impl Memo {
@@ -132,13 +195,16 @@ impl Memo {
 
     #[inline]
     pub fn token(&self, token: u32) -> &Token {
-        // Token numbers come from this memo's `run` and `compound`.
+        // Token numbers come from this memo's `find` and `compound`.
         &self.tokens[token as usize]
     }
 
+    /// The atoms of a token; of a plain word, none.
     #[inline]
     pub fn atoms(&self, token: u32) -> &[Atom] {
-        self.token(token).atoms.of(&self.atoms)
+        self.tokens
+            .get(token as usize)
+            .map_or(&[], |token| token.atoms.of(&self.atoms))
     }
 
     #[inline]
@@ -146,36 +212,74 @@ impl Memo {
         self.atoms.get(index as usize).copied()
     }
 
-    /// The words in a stretch, as a range of token numbers.
+    /// Makes a stretch of a field ready to be found.
     #[inline]
-    pub fn run(&mut self, run: &str, reading: &Reading, vocabulary: &Vocabulary) -> Slice {
-        self.lookup(run, reading, false, vocabulary)
+    pub fn seek(text: &str, start: usize, end: usize, reading: ReadingKey) -> Sought {
+        let run = text.as_bytes().get(start..end).unwrap_or_default();
+        let key = short_key(run).unwrap_or_else(|| long_key(run));
+        Sought {
+            start: start as u32,
+            end: end as u32,
+            home: mix(key, run.len() as u16, reading.0),
+            key,
+        }
+    }
+
+    /// The words in a stretch.
+    #[inline]
+    pub fn find(
+        &mut self,
+        sought: &Sought,
+        text: &str,
+        reading: &Reading,
+        key: ReadingKey,
+        vocabulary: &Vocabulary,
+    ) -> Found {
+        let len = sought.end - sought.start;
+        if let Some(slot) = self.slots.get(sought.home as usize & (SLOTS - 1))
+            && slot.key == sought.key
+            && u32::from(slot.len) == len
+            && slot.reading == key.0
+            && len <= SHORT_KEY_MAX
+        {
+            return slot.found();
+        }
+        let run = text
+            .get(sought.start as usize..sought.end as usize)
+            .unwrap_or_default();
+        self.lookup(run, sought, reading, key, vocabulary)
     }
 
     /// Two words written as one; `joined` has a zero byte between them.
     pub fn compound(&mut self, joined: &str, reading: &Reading, vocabulary: &Vocabulary) -> Slice {
-        self.lookup(joined, reading, true, vocabulary)
+        let key = ReadingKey::new(reading, true);
+        match self.lookup(
+            joined,
+            &Memo::seek(joined, 0, joined.len(), key),
+            reading,
+            key,
+            vocabulary,
+        ) {
+            Found::Tokens(tokens) => tokens,
+            Found::Plain { .. } => Slice::default(),
+        }
     }
 
-    #[inline]
     fn lookup(
         &mut self,
         run: &str,
+        sought: &Sought,
         reading: &Reading,
-        is_compound: bool,
+        reading_key: ReadingKey,
         vocabulary: &Vocabulary,
-    ) -> Slice {
+    ) -> Found {
         if run.len() > RUN_BYTES_MAX {
-            return self.learn_long(run, reading, is_compound, vocabulary);
+            return Found::Tokens(self.learn_long(run, reading, reading_key, vocabulary));
         }
-        let reading_key = reading_key(reading, is_compound);
-        let len = run.len() as u16;
-        let short = short_key(run.as_bytes());
-        let key = short.unwrap_or_else(|| (xxhash_rust::xxh3::xxh3_64(run.as_bytes()), 0));
-        let home = mix(key, len, reading_key);
-        let mut target = home & (SLOTS - 1);
+        let len = run.len() as u8;
+        let mut target = sought.home as usize & (SLOTS - 1);
         for probe in 0..PROBES_MAX {
-            let at = (home + probe) & (SLOTS - 1);
+            let at = (sought.home as usize + probe) & (SLOTS - 1);
             let Some(slot) = self.slots.get(at) else {
                 break;
             };
@@ -183,17 +287,17 @@ impl Memo {
                 target = at;
                 break;
             }
-            if slot.len == len && slot.reading == reading_key && slot.key.0 == key.0 {
-                let is_same = match short {
-                    Some(short) => slot.key.1 == short.1,
-                    None => self.long_key(slot) == run.as_bytes(),
+            if slot.len == len && slot.reading == reading_key.0 && slot.key.0 == sought.key.0 {
+                let is_same = match u32::from(len) <= SHORT_KEY_MAX {
+                    true => slot.key.1 == sought.key.1,
+                    false => self.long_key(slot) == run.as_bytes(),
                 };
                 if is_same {
-                    return slot.tokens;
+                    return slot.found();
                 }
             }
         }
-        self.learn(run, reading, is_compound, vocabulary, key, target)
+        self.learn(run, reading, reading_key, vocabulary, sought.key, target)
     }
 
     fn long_key(&self, slot: &Slot) -> &[u8] {
@@ -208,30 +312,45 @@ impl Memo {
         &mut self,
         run: &str,
         reading: &Reading,
-        is_compound: bool,
+        reading_key: ReadingKey,
         vocabulary: &Vocabulary,
         key: (u64, u64),
         target: usize,
-    ) -> Slice {
-        let tokens = match is_compound {
+    ) -> Found {
+        let tokens = match reading_key.is_compound() {
             true => self.add_compound(run, reading, vocabulary),
             false => self.add_words(run, reading, vocabulary),
         };
-        let mut key = key;
-        if short_key(run.as_bytes()).is_none() {
-            key.1 = self.long_keys.len() as u64;
+        let mut slot = Slot {
+            key,
+            len: run.len() as u8,
+            reading: reading_key.0,
+            tokens: tokens.start,
+            tokens_len: tokens.len as u8,
+            heads: 0,
+            is_plain: false,
+            first: 0,
+        };
+        if let [token] = tokens.of(&self.tokens)
+            && (token.start, token.end as usize) == (0, run.len())
+            && token.atoms.len == 0
+            && !reading_key.is_compound()
+        {
+            slot.is_plain = true;
+            slot.heads = token.heads;
+            // 32, for a word that begins with no letter, shifts to nothing.
+            slot.first = token.first.trailing_zeros() as u8;
+            self.tokens.pop();
+        }
+        if run.len() as u32 > SHORT_KEY_MAX {
+            slot.key.1 = self.long_keys.len() as u64;
             self.long_keys.extend(run.as_bytes());
         }
-        if let Some(slot) = self.slots.get_mut(target) {
-            self.used += usize::from(slot.len == 0);
-            *slot = Slot {
-                key,
-                len: run.len() as u16,
-                reading: reading_key(reading, is_compound),
-                tokens,
-            };
+        if let Some(target) = self.slots.get_mut(target) {
+            self.used += usize::from(target.len == 0);
+            *target = slot;
         }
-        tokens
+        slot.found()
     }
 
     /// A stretch too long to remember. Its tokens are copied, so that words of unspaced scripts are learnt once.
@@ -240,10 +359,10 @@ impl Memo {
         &mut self,
         run: &str,
         reading: &Reading,
-        is_compound: bool,
+        key: ReadingKey,
         vocabulary: &Vocabulary,
     ) -> Slice {
-        if is_compound {
+        if key.is_compound() {
             return Slice::default();
         }
         let mut ranges = Vec::new();
@@ -253,7 +372,7 @@ impl Memo {
             let word = run.get(range.clone()).unwrap_or_default();
             // A single word beyond all bounds is garbage (data in a text): it has no atoms.
             let known = match word.len() <= RUN_BYTES_MAX {
-                true => self.word(word, reading, vocabulary),
+                true => self.word(word, reading, key, vocabulary),
                 false => Token::default(),
             };
             found.push(Token {
@@ -269,12 +388,25 @@ impl Memo {
     }
 
     /// One word by itself, through the memo.
-    fn word(&mut self, word: &str, reading: &Reading, vocabulary: &Vocabulary) -> Token {
-        let tokens = self.lookup(word, reading, false, vocabulary);
-        match tokens.of(&self.tokens) {
-            [token] => *token,
-            // Divided differently out of its context: ask directly.
-            _ => self.understand(word, reading, vocabulary),
+    fn word(
+        &mut self,
+        word: &str,
+        reading: &Reading,
+        key: ReadingKey,
+        vocabulary: &Vocabulary,
+    ) -> Token {
+        let sought = Memo::seek(word, 0, word.len(), key);
+        match self.lookup(word, &sought, reading, key, vocabulary) {
+            Found::Plain { heads, first } => Token {
+                heads,
+                first,
+                ..Token::default()
+            },
+            Found::Tokens(tokens) => match tokens.of(&self.tokens) {
+                [token] => *token,
+                // Divided differently out of its context: ask directly.
+                _ => self.understand(word, reading, vocabulary),
+            },
         }
     }
 

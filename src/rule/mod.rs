@@ -22,6 +22,7 @@ mod memo;
 mod program;
 mod proof;
 pub mod query;
+mod review;
 mod tokens;
 mod vocabulary;
 mod weight;
@@ -180,7 +181,8 @@ impl RuleSet {
         lists: Vec<ListSource>,
     ) -> Result<(RuleSet, Vec<RuleProblem>), Vec<RuleProblem>> {
         let mut problems = Vec::new();
-        let lists = Lists::read(lists, &mut problems);
+        let sources = lists;
+        let lists = Lists::read(&sources, &mut problems);
         let has_circle = problems.iter().any(|problem| !problem.is_warning);
         let mut program = Program::default();
         let (compiled, found) = Compiler::default().compile(&rules, &lists);
@@ -191,6 +193,7 @@ impl RuleSet {
         if problems.iter().any(|problem| !problem.is_warning) {
             return Err(problems);
         }
+        problems.extend(review::review(&rules, &sources));
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         Ok((RuleSet { id, rules, program }, problems))
     }

@@ -4,6 +4,8 @@
 //! Every rule waits on *triggers*: atoms of which at least one must occur for the rule to match, chosen as rare as its
 //! query allows. An item with none of a rule's triggers never costs that rule a thought.
 
+use std::num::NonZeroU32;
+
 use regex::Regex;
 
 use super::{
@@ -69,11 +71,7 @@ pub(super) enum Node {
     All(Slice),
     Any(Slice),
     /// A list by name; its entries are evaluated once an item, however many rules name it.
-    List {
-        entries: Slice,
-        list: u32,
-        memo: u32,
-    },
+    List(u32),
     Not(NodeId),
     Near {
         left: NodeId,
@@ -99,12 +97,23 @@ pub(super) struct RegexDef {
     pub pattern: Box<str>,
 }
 
+/// A named list under one view and language.
+#[derive(Debug)]
+pub(super) struct ListDef {
+    pub name: Box<str>,
+    pub entries: Slice,
+}
+
 /// A rule's entries, as nodes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RuleProgram {
     pub any: Slice,
     pub all: Slice,
     pub none: Slice,
+    /// The only entry, where it alone decides.
+    pub root: Option<NonZeroU32>,
+    /// Whether the rule has languages or feeds besides.
+    pub is_filtered: bool,
 }
 
 /// Everything that matching needs, immutable.
@@ -118,8 +127,7 @@ pub(super) struct Program {
     pub phrase_atoms: Vec<Atom>,
     pub regexes: Vec<RegexDef>,
     pub langs: Vec<Code>,
-    pub list_names: Vec<Box<str>>,
-    pub memos: u32,
+    pub lists: Vec<ListDef>,
     pub rules: Vec<RuleProgram>,
     pub triggers: Triggers,
     pub gate: Gate,
@@ -137,6 +145,13 @@ impl Program {
         slice.of(&self.children)
     }
 
+    /// The entries of a list node.
+    pub fn entries(&self, list: u32) -> &[NodeId] {
+        self.lists
+            .get(list as usize)
+            .map_or(&[], |list| self.children(list.entries))
+    }
+
     pub fn reads(&self, view: View) -> bool {
         self.views[view as usize]
     }
@@ -146,19 +161,33 @@ impl Program {
 /// language, each list, and at last the one that is always there.
 pub(super) type Signal = u32;
 
-/// For each signal the rules it wakes and the lists it passes on to.
-#[derive(Debug, Default)]
-pub(super) struct Triggers {
-    /// Where each signal's targets start, one more than there are signals.
-    starts: Vec<u32>,
-    targets: Vec<u32>,
+/// A rule that a signal wakes, or a list that it signals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Target {
+    /// A rule, or [`LIST_TARGET`] and a list's signal.
+    pub rule: u32,
+    /// Of these one must have occurred as well; from the front, [`NO_GUARD`] behind the last. Most rules that wake
+    /// would fall asleep at once: so they are not even looked at.
+    pub guards: Guards,
 }
+
+pub(super) type Guards = [Signal; 3];
+pub(super) const NO_GUARD: Signal = u32::MAX;
+pub(super) const UNGUARDED: Guards = [NO_GUARD; 3];
 
 /// Targets from here on are signals (lists) themselves.
 pub(super) const LIST_TARGET: u32 = 1 << 31;
 
+/// For each signal its targets.
+#[derive(Debug, Default)]
+pub(super) struct Triggers {
+    /// Where each signal's targets start, one more than there are signals.
+    starts: Vec<u32>,
+    targets: Vec<Target>,
+}
+
 impl Triggers {
-    pub fn new(signals: usize, mut pairs: Vec<(Signal, u32)>) -> Triggers {
+    pub fn new(signals: usize, mut pairs: Vec<(Signal, Target)>) -> Triggers {
         pairs.sort_unstable();
         pairs.dedup();
         let mut starts = vec![0; signals + 1];
@@ -174,16 +203,21 @@ impl Triggers {
         }
     }
 
-    #[inline]
-    pub fn of(&self, signal: Signal) -> &[u32] {
+    /// Where a signal's targets are.
+    pub fn slice(&self, signal: Signal) -> Slice {
         let at = signal as usize;
         match self.starts.get(at..at + 2) {
-            Some(&[start, end]) => self
-                .targets
-                .get(start as usize..end as usize)
-                .unwrap_or_default(),
-            _ => &[],
+            Some(&[start, end]) => Slice {
+                start,
+                len: end - start,
+            },
+            _ => Slice::default(),
         }
+    }
+
+    #[inline]
+    pub fn targets(&self, slice: Slice) -> &[Target] {
+        slice.of(&self.targets)
     }
 }
 
@@ -204,7 +238,7 @@ impl Program {
     }
 
     pub fn signals_and_lists(&self) -> usize {
-        self.signals() + self.memos as usize
+        self.signals() + self.lists.len()
     }
 
     pub fn reads_text(&self) -> bool {
@@ -224,6 +258,19 @@ impl Program {
     /// The signal of every item.
     pub fn always(&self) -> Signal {
         self.signals() as Signal - 1
+    }
+
+    pub fn list_signal(&self, list: u32) -> Signal {
+        self.first_list_signal() + list
+    }
+
+    /// Of which any must hold: the children of OR, the entries of a list.
+    pub fn alternatives(&self, node: NodeId) -> &[NodeId] {
+        match self.node(node) {
+            Node::Any(children) => self.children(children),
+            Node::List(list) => self.entries(list),
+            _ => &[],
+        }
     }
 
     pub fn first_list_signal(&self) -> Signal {

@@ -4,8 +4,8 @@
 //! of words. Nothing is allocated once the vectors have grown to the size of the usual item.
 
 use super::{
-    memo::Memo,
-    program::{Program, Signal, Slice, View},
+    memo::{Found, Memo, PLAIN, ReadingKey, Sought},
+    program::{Guards, NO_GUARD, Program, Signal, Slice, View},
 };
 use crate::{
     model::{Feed, Field, Item},
@@ -17,6 +17,9 @@ use crate::{
 
 /// Words of the text that belong to the lead.
 pub(super) const LEAD_WORDS: usize = 60;
+/// Stretches sought together.
+const BATCH: usize = 64;
+
 /// Letters that each of two spaced words needs to be read as one.
 pub(super) const SPACED_LETTERS_MIN: usize = 3;
 
@@ -92,11 +95,12 @@ pub(super) struct Span {
     pub end: u32,
 }
 
+/// A signal's state and, so that one look suffices, the stretch of its targets.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     epoch: u32,
-    first: u32,
     last: u32,
+    targets: Slice,
 }
 
 const NONE: u32 = u32::MAX;
@@ -117,13 +121,14 @@ pub(super) struct Page {
     pub reading: Reading,
     /// The text of the lead: the summary, or the content where the summary has no words.
     pub lead: Part,
-    /// Every signal of this item, in the order of first occurrence.
-    pub signals: Vec<Signal>,
+    /// The targets of every signal of this item.
+    pub signals: Vec<Slice>,
     seen: Vec<Seen>,
     occurrences: Vec<Occurrence>,
     /// Pairs of words that were read as one, with their token.
     compounds: Vec<(u32, u32)>,
     joined: String,
+    batch: Vec<Sought>,
     epoch: u32,
 }
 
@@ -140,16 +145,21 @@ impl Page {
             occurrences: Vec::new(),
             compounds: Vec::new(),
             joined: String::new(),
+            batch: Vec::new(),
             epoch: 0,
         }
     }
 
     /// Makes ready for another set of rules.
-    pub fn reset(&mut self, signals: usize) {
+    pub fn reset(&mut self, program: &Program) {
         self.memo.forget();
         self.epoch = 0;
         self.seen.clear();
-        self.seen.resize(signals, Seen::default());
+        let signals = 0..program.signals_and_lists() as Signal;
+        self.seen.extend(signals.map(|signal| Seen {
+            targets: program.triggers.slice(signal),
+            ..Seen::default()
+        }));
     }
 
     /// A number that marks what belongs to the present item.
@@ -164,7 +174,7 @@ impl Page {
         self.occurrences.clear();
         self.compounds.clear();
         if self.epoch == u32::MAX {
-            self.seen.fill(Seen::default());
+            self.seen.iter_mut().for_each(|seen| seen.epoch = 0);
             self.epoch = 0;
         }
         self.epoch += 1;
@@ -282,41 +292,78 @@ impl Page {
         words_max: usize,
     ) -> u32 {
         let first = self.words.len();
+        let key = ReadingKey::new(reading, false);
         let mut heads = 0;
-        for run in Runs::new(text) {
-            let Some(stretch) = text.get(run.clone()) else {
-                continue;
-            };
-            let tokens = self.memo.run(stretch, reading, &program.vocabulary);
-            for number in tokens.start..tokens.start + tokens.len {
-                if self.words.len() - first >= words_max {
-                    return self.words.len() as u32;
-                }
-                let token = *self.memo.token(number);
-                let at = self.words.len() as u32;
-                self.words.push(Word {
-                    start: run.start as u32 + token.start,
-                    end: run.start as u32 + token.end,
-                    token: number,
-                    part,
-                });
-                for index in token.atoms.start..token.atoms.start + token.atoms.len {
-                    if let Some(atom) = self.memo.atom(index) {
-                        self.signal(
-                            atom,
-                            Span {
-                                start: at,
-                                end: at + 1,
-                            },
-                        );
+        let mut runs = Runs::new(text);
+        let mut batch = std::mem::take(&mut self.batch);
+        'text: loop {
+            batch.clear();
+            while batch.len() < BATCH
+                && let Some(run) = runs.next()
+            {
+                batch.push(Memo::seek(text, run.start, run.end, key));
+            }
+            for sought in &batch {
+                let tokens = match self
+                    .memo
+                    .find(sought, text, reading, key, &program.vocabulary)
+                {
+                    Found::Plain {
+                        heads: next,
+                        first: letter,
+                    } => {
+                        if self.words.len() - first >= words_max {
+                            break 'text;
+                        }
+                        let word = Word {
+                            start: sought.start,
+                            end: sought.end,
+                            token: PLAIN,
+                            part,
+                        };
+                        self.words.push(word);
+                        if heads & letter != 0 {
+                            self.compound(program, text, self.words.len() as u32 - 1, reading);
+                        }
+                        heads = next;
+                        continue;
                     }
+                    Found::Tokens(tokens) => tokens,
+                };
+                for number in tokens.start..tokens.start + tokens.len {
+                    if self.words.len() - first >= words_max {
+                        break 'text;
+                    }
+                    let token = *self.memo.token(number);
+                    let at = self.words.len() as u32;
+                    self.words.push(Word {
+                        start: sought.start + token.start,
+                        end: sought.start + token.end,
+                        token: number,
+                        part,
+                    });
+                    for index in token.atoms.start..token.atoms.start + token.atoms.len {
+                        if let Some(atom) = self.memo.atom(index) {
+                            self.signal(
+                                atom,
+                                Span {
+                                    start: at,
+                                    end: at + 1,
+                                },
+                            );
+                        }
+                    }
+                    if heads & token.first != 0 {
+                        self.compound(program, text, at, reading);
+                    }
+                    heads = token.heads;
                 }
-                if heads & token.first != 0 {
-                    self.compound(program, text, at, reading);
-                }
-                heads = token.heads;
+            }
+            if batch.len() < BATCH {
+                break;
             }
         }
+        self.batch = batch;
         self.words.len() as u32
     }
 
@@ -367,20 +414,17 @@ impl Page {
         let Some(seen) = self.seen.get_mut(signal as usize) else {
             return;
         };
+        let mut next = NONE;
         if seen.epoch == self.epoch {
-            if let Some(last) = self.occurrences.get_mut(seen.last as usize) {
-                last.next = number;
-            }
-            seen.last = number;
+            next = seen.last;
         } else {
-            *seen = Seen {
-                epoch: self.epoch,
-                first: number,
-                last: number,
-            };
-            self.signals.push(signal);
+            seen.epoch = self.epoch;
+            if seen.targets.len > 0 {
+                self.signals.push(seen.targets);
+            }
         }
-        self.occurrences.push(Occurrence { span, next: NONE });
+        seen.last = number;
+        self.occurrences.push(Occurrence { span, next });
     }
 
     /// Notes what is true of the item without standing anywhere.
@@ -388,12 +432,11 @@ impl Page {
         if let Some(seen) = self.seen.get_mut(signal as usize)
             && seen.epoch != self.epoch
         {
-            *seen = Seen {
-                epoch: self.epoch,
-                first: NONE,
-                last: NONE,
-            };
-            self.signals.push(signal);
+            seen.epoch = self.epoch;
+            seen.last = NONE;
+            if seen.targets.len > 0 {
+                self.signals.push(seen.targets);
+            }
         }
     }
 
@@ -404,11 +447,18 @@ impl Page {
             .is_some_and(|seen| seen.epoch == self.epoch)
     }
 
-    /// Where a signal occurred, by end, then by length.
+    /// Whether there is nothing to guard, or one of the guards.
+    #[inline]
+    pub fn has_any(&self, guards: &Guards) -> bool {
+        let [first, second, third] = *guards;
+        first == NO_GUARD || self.has(first) || self.has(second) || self.has(third)
+    }
+
+    /// Where a signal occurred, the last place first.
     #[inline]
     pub fn spans(&self, signal: Signal) -> Spans<'_> {
         let next = match self.seen.get(signal as usize) {
-            Some(seen) if seen.epoch == self.epoch => seen.first,
+            Some(seen) if seen.epoch == self.epoch => seen.last,
             _ => NONE,
         };
         Spans {
@@ -440,10 +490,6 @@ impl Page {
         self.words
             .get(bounds.0 as usize..bounds.1 as usize)
             .unwrap_or_default()
-    }
-
-    pub fn tokens(&self, tokens: Slice) -> impl Iterator<Item = u32> {
-        tokens.start..tokens.start + tokens.len
     }
 }
 

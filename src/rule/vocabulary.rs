@@ -12,7 +12,7 @@ use super::query::PatternKind;
 use crate::text::{
     fold,
     language::{Lang, Reading, Script, script_of_word},
-    stem, words,
+    stem,
 };
 
 /// A word of some rule and how it matches; several rules share one.
@@ -70,8 +70,8 @@ impl HashIndex {
 pub(super) struct Meaning {
     /// Sorted, each once.
     pub atoms: Vec<Atom>,
-    /// For the first letters of words that would make a closed compound with this one: a bit for each letter modulo 64.
-    pub heads: u64,
+    /// For the first letters of words that would make a closed compound with this one: a bit for each letter modulo 32.
+    pub heads: u32,
     /// The folded word's own first letter.
     pub first: Option<char>,
 }
@@ -221,7 +221,7 @@ impl Vocabulary {
         }
     }
 
-    fn heads(&self, folded: &str) -> u64 {
+    fn heads(&self, folded: &str) -> u32 {
         if folded.is_empty() {
             return 0;
         }
@@ -256,8 +256,8 @@ fn closed_word(def: &AtomDef) -> Option<String> {
 }
 
 /// The bit of a letter in [`Meaning::heads`].
-pub(super) fn head_bit(letter: char) -> u64 {
-    1 << (letter as u32 & 63)
+pub(super) fn head_bit(letter: char) -> u32 {
+    1 << (letter as u32 & 31)
 }
 
 /// Whether words of this language are what the atom stands for.
@@ -266,9 +266,4 @@ fn belongs(def: &AtomDef, lang: Lang) -> bool {
         Some(wanted) => wanted == lang,
         None => script_of_word(&def.text).is_none_or(|script: Script| lang.is_written_in(script)),
     }
-}
-
-/// Whether a text of rules is one word to us.
-pub(super) fn is_one_word(text: &str) -> bool {
-    matches!(words::words(text).as_slice(), [_])
 }

@@ -304,7 +304,7 @@ fn write_in_groups(mut connection: Connection, mut requests: mpsc::Receiver<Requ
             transaction.commit().map_err(failed("cannot commit"))
         })();
         for answer in answers.drain(..) {
-            answer(committed.as_ref().map(|()| ()));
+            answer(committed.as_ref().copied());
         }
     }
 }

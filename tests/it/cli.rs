@@ -390,11 +390,12 @@ fn the_lists_read_beside_a_running_daemon_and_after_it() {
         ),
     );
     assert_eq!(code(&desk.run(&["scan", "coast.xml"])), 0);
+    let log = desk.folder.path().join("log");
     let mut daemon = desk
-        .command(&["run"])
+        .command(&["run", "--log-format", "json"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(std::fs::File::create(&log).unwrap())
         .spawn()
         .unwrap();
     let mut printed = BufReader::new(daemon.stdout.take().unwrap());
@@ -414,6 +415,24 @@ fn the_lists_read_beside_a_running_daemon_and_after_it() {
     let output = desk.run(&["alerts", "--json"]);
     let alert: serde_json::Value = serde_json::from_str(out(&output)).unwrap();
     assert_eq!(alert["deliveries"][0]["state"], "done", "{alert}");
+
+    let log = std::fs::read_to_string(&log).unwrap();
+    let events: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let alerts: Vec<_> = events
+        .iter()
+        .filter(|event| event["event"] == "alert")
+        .collect();
+    let [alert] = alerts.as_slice() else {
+        panic!("one line an alert: {log}")
+    };
+    assert_eq!(
+        (&alert["feed"], &alert["rule"], &alert["level"]),
+        (&"coast".into(), &"rebel-advance".into(), &"info".into())
+    );
+    assert!(events.iter().all(|event| event["ts"].is_string()), "{log}");
 }
 
 /// What the lists say of the one feed and its one alert.

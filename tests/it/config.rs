@@ -113,6 +113,49 @@ fn no_message_shows_a_secret() {
     }
 }
 
+/// One slip of the keyboard anywhere in a file with secrets.
+#[test]
+fn no_slip_shows_a_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let environment = Environment {
+        directory: folder.path().to_owned(),
+        ..environment()
+    };
+    let check = |text: &str| {
+        std::fs::write(folder.path().join("a.toml"), text).unwrap();
+        let loaded = load(Path::new("a.toml"), &environment);
+        for problem in &loaded.problems {
+            let shown = serde_json::to_string(problem).unwrap();
+            assert!(!shown.contains("hunter2"), "{text}\n{shown}");
+        }
+    };
+    let text = r#"
+[receivers.desk]
+type = "webhook"
+url = "https://hooks.example.org/hunter2"
+secret = "hunter2"
+headers = { Authorization = "hunter2" }
+[receivers.mail]
+type = "email"
+host = "smtp.example.org"
+from = "a@example.org"
+to = ["b@example.org"]
+username = "me"
+password = 'hunter2'
+"#;
+    let slips = ["", "\"", "'", "=", "\u{0}"];
+    for (at, character) in text.char_indices() {
+        let (before, after) = text.split_at(at);
+        let rest = &after[character.len_utf8()..];
+        let is_of_the_secret = text
+            .match_indices("hunter2")
+            .any(|(from, secret)| (from..from + secret.len()).contains(&at));
+        for slip in slips.into_iter().filter(|_| !is_of_the_secret) {
+            check(&format!("{before}{slip}{rest}"));
+        }
+    }
+}
+
 #[test]
 fn good_configurations_load_without_a_word() {
     for case in cases("good") {
@@ -260,6 +303,7 @@ fn odd_file() -> impl Strategy<Value = Vec<u8>> {
 fn everything_that_is_written_arrives() {
     let loaded = load(Path::new("good/everything/main.toml"), &environment());
     let config = loaded.config.unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
     let seconds = Duration::from_secs;
     assert_eq!(config.store.path, data().join("wirewatch.db"));
     assert_eq!(config.store.keep, seconds(30 * 86_400));
@@ -386,5 +430,56 @@ fn the_store_stands_where_the_service_may_write() {
         };
         let config = load(&main, &environment).config.unwrap();
         assert_eq!(config.store.path, Path::new(expected), "{url} {state:?}");
+    }
+}
+
+/// The command itself: exit codes, one JSON document a line, and the schema without any configuration.
+#[test]
+fn check_exits_with_what_it_found() {
+    for (args, code, printed) in [
+        (
+            &["check", "-c", "good/everything/main.toml"][..],
+            0,
+            "good: 4 feeds, 2 rules, 1 list, 4 receivers",
+        ),
+        (
+            &["check", "-c", "good/empty.toml"],
+            0,
+            "good: 0 feeds, 0 rules, 0 lists, 0 receivers; 3 warnings",
+        ),
+        (
+            &["check", "-c", "bad/severities.toml"],
+            2,
+            "bad/severities.toml:3:12: error: \"hihg\" is not a severity",
+        ),
+        (
+            &["check", "-c", "bad/severities.toml", "--json"],
+            2,
+            r#"{"severity":"error","path":"bad/severities.toml","line":3,"column":12,"#,
+        ),
+        (
+            &["check", "-c", "no-such-file.toml"],
+            2,
+            "no-such-file.toml:1:1: error: cannot read the configuration: no such file",
+        ),
+        (&["check", "--schema"], 0, "\"$schema\""),
+    ] {
+        let mut command = assert_cmd::Command::cargo_bin("wirewatch").unwrap();
+        command.current_dir(data()).args(args).env_clear();
+        command
+            .envs(environment().variables)
+            .env("CREDENTIALS_DIRECTORY", data().join("credentials"));
+        let output = command.output().unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {stdout}");
+        assert!(stdout.contains(printed), "{args:?}: {stdout}");
+        assert!(!stdout.contains('\u{1b}'), "{args:?}: colours in a pipe");
+        if args.contains(&"--json") {
+            assert!(
+                stdout
+                    .lines()
+                    .all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok())
+            );
+        }
     }
 }

@@ -435,3 +435,98 @@ fn an_explanation_shows_the_whole_tree() {
         "no `on` of \"close in on\""
     );
 }
+
+fn check_warnings(rules: Vec<RuleSource>, lists: Vec<ListSource>, wanted: &[&str]) {
+    let (_, warnings) = RuleSet::compile(rules, lists).expect("compiles");
+    assert!(warnings.iter().all(|warning| warning.is_warning));
+    let messages: Vec<&str> = warnings
+        .iter()
+        .map(|warning| warning.message.as_str())
+        .collect();
+    assert_eq!(messages, wanted);
+}
+
+fn tested(id: &str, any: &[&str]) -> RuleSource {
+    RuleSource {
+        id: id.to_owned(),
+        fire: vec![text("x")],
+        ..rule(any)
+    }
+}
+
+#[test]
+fn doubtful_rules_are_warned_about() {
+    check_warnings(
+        vec![rule(&["rebel"])],
+        Vec::new(),
+        &["rule `rule` has no tests"],
+    );
+    check_warnings(
+        vec![tested(
+            "a",
+            &[
+                "rebel",
+                "rebels",
+                "rebel",
+                "\"rebel army\"",
+                "insurg*",
+                "insurgency",
+                "=HTS",
+            ],
+        )],
+        Vec::new(),
+        &[
+            "\"rebels\" adds nothing to `any`: \"rebel\" finds all its inflections",
+            "\"rebel\" stands twice in `any`",
+            "\"rebel army\" can never add a hit to `any`: \"rebel\" finds every place of it",
+            "\"insurgency\" can never add a hit to `any`: \"insurg*\" finds every place of it",
+        ],
+    );
+    let cancelled = RuleSource {
+        none: vec![text("rebels OR film")],
+        ..tested("a", &["rebel army", "rebel NEAR/3 x"])
+    };
+    check_warnings(
+        vec![cancelled],
+        Vec::new(),
+        &["the rule can never match: whatever it finds, `none` \"rebels\" OR \"film\" excludes"],
+    );
+    check_warnings(
+        vec![tested("a", &["attack AND NOT attacks"])],
+        Vec::new(),
+        &["\"attack\" AND NOT \"attacks\" can never match: NOT \"attacks\" excludes all it finds"],
+    );
+    check_warnings(vec![tested("a", &["con*"])], Vec::new(), &[]);
+    check_warnings(
+        vec![tested("a", &["the*"])],
+        Vec::new(),
+        &["`the*` matches at least 5 % of all words"],
+    );
+    check_warnings(
+        vec![tested("a", &["/[a-z]/"])],
+        Vec::new(),
+        &["`/[a-z]/` matches at least 68 % of all words"],
+    );
+    check_warnings(
+        vec![tested("a", &["rebel", "x"]), tested("b", &["rebels"])],
+        Vec::new(),
+        &["rule `b` matches nothing that `a` does not match as well"],
+    );
+    let narrower = RuleSource {
+        none: vec![text("film")],
+        ..tested("b", &["rebels"])
+    };
+    check_warnings(
+        vec![narrower, tested("a", &["rebel"])],
+        Vec::new(),
+        &["rule `b` matches nothing that `a` does not match as well"],
+    );
+    check_warnings(
+        vec![tested("a", &["@l"])],
+        vec![list(
+            "l",
+            &[(Some("en"), "coin"), (Some("fr"), "coin"), (None, "NOT x")],
+        )],
+        &["NOT \"x\" alone makes the list match nearly every item"],
+    );
+}
