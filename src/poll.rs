@@ -14,7 +14,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::Notify;
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::JoinError,
+};
 
 use self::{
     ask::{Answer, address, host_of, moved_to, read_response, request},
@@ -39,6 +42,8 @@ use crate::{
 
 pub use tally::Tally;
 
+/// Documents read and items matched at once.
+const THINKING_MAX: usize = 4;
 /// How long a feed rests when its poll could not be recorded.
 const STORE_REST: Duration = Duration::from_secs(10);
 /// What is watched, swapped whole on reload.
@@ -62,6 +67,7 @@ pub struct Poller {
     /// Rung when deliveries are owed.
     owed: Arc<Notify>,
     tally: Tally,
+    thinking: Semaphore,
 }
 
 /// The claim on a due feed; dropped unfinished, the feed is tried again soon.
@@ -140,6 +146,7 @@ impl Poller {
             agenda: Mutex::new(Agenda::new(1)),
             owed,
             tally: Tally::default(),
+            thinking: Semaphore::new(THINKING_MAX),
         }
     }
 
@@ -288,7 +295,7 @@ impl Poller {
             etag: response.header("etag").map(<[u8]>::to_vec),
             last_modified: response.header("last-modified").map(<[u8]>::to_vec),
         };
-        let parsed = tokio::task::spawn_blocking(move || {
+        let parsed = self.think(move || {
             let document = Document {
                 body: &response.body,
                 content_type: response.header_text("content-type"),
@@ -302,6 +309,38 @@ impl Poller {
         }
     }
 
+    async fn match_items(
+        &self,
+        feed: &Arc<Feed>,
+        items: &[Item],
+        rules: &Arc<RuleSet>,
+    ) -> Result<HashMap<ItemKey, Vec<RuleHits>>, String> {
+        if items.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let (feed, rules, items) = (feed.clone(), rules.clone(), items.to_vec());
+        let matched = self.think(move || {
+            items
+                .iter()
+                .map(|item| (item.key(), rules.hits(&feed, item)))
+                .filter(|(_, hits)| !hits.is_empty())
+                .collect()
+        });
+        matched.await.map_err(|error| {
+            format!("a bug of ours: matching gave up on this feed's items ({error})")
+        })
+    }
+
+    /// Runs what needs the processor away from the async threads, and no more of it at once than keeps the processor busy:
+    /// each thread that has matched keeps working memory of its own.
+    async fn think<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        let _place = self.thinking.acquire().await;
+        tokio::task::spawn_blocking(work).await
+    }
+
     async fn record_items(
         &self,
         feed: &Arc<Feed>,
@@ -310,7 +349,7 @@ impl Poller {
         harvest: Harvest,
         watched: &Arc<Watched>,
     ) -> Result<Timestamp, StoreError> {
-        let mut hits = match match_items(feed, &harvest.new, &watched.rules).await {
+        let mut hits = match self.match_items(feed, &harvest.new, &watched.rules).await {
             Ok(hits) => hits,
             // Recorded as if nothing had matched, an event would be lost; failed, the poll comes again.
             Err(problem) => {
@@ -440,27 +479,6 @@ impl Poller {
         }
         tracing::debug!(feed = %feed.name, new_items = recorded.new_items, alerts = recorded.alerts.len(), "polled");
     }
-}
-
-async fn match_items(
-    feed: &Arc<Feed>,
-    items: &[Item],
-    rules: &Arc<RuleSet>,
-) -> Result<HashMap<ItemKey, Vec<RuleHits>>, String> {
-    if items.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let (feed, rules, items) = (feed.clone(), rules.clone(), items.to_vec());
-    let matched = tokio::task::spawn_blocking(move || {
-        items
-            .iter()
-            .map(|item| (item.key(), rules.hits(&feed, item)))
-            .filter(|(_, hits)| !hits.is_empty())
-            .collect()
-    });
-    matched
-        .await
-        .map_err(|error| format!("a bug of ours: matching gave up on this feed's items ({error})"))
 }
 
 fn owed_to(judged: &judge::Judged, receivers: &[Arc<Receiver>]) -> Vec<String> {

@@ -84,7 +84,8 @@ pub fn next_poll(name: &str, interval: Duration, answered: Timestamp, polled: Po
                 .max(asked)
         }
     };
-    time::after(answered, wait)
+    // Times are kept in whole milliseconds, cut off: the next one makes up for what was lost.
+    time::after(answered, wait + Duration::from_millis(1))
 }
 
 /// The time a `Retry-After` header asks to wait (RFC 9110, 10.2.3): seconds, or a date.
@@ -284,7 +285,10 @@ mod tests {
                 let next = next_poll(name, MINUTE, at(0), polled);
                 assert!((at(60)..at(80)).contains(&next), "{name} {polled:?} {next}");
             }
-            assert_eq!(next_poll(name, MINUTE, at(0), Polled::Answered), at(60));
+            assert_eq!(
+                next_poll(name, MINUTE, at(0), Polled::Answered),
+                time::from_ms(60_001)
+            );
         }
         assert_ne!(
             next_poll("a", MINUTE, at(0), Polled::First),

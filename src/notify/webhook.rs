@@ -24,7 +24,7 @@ use crate::{
 pub struct Settings {
     /// `https:` or `http:`. May hold a key in its path or query, so it never prints.
     pub url: String,
-    /// Base64, with or without the prefix `whsec_`; several with spaces between while a key is being changed, all sign.
+    /// `whsec_` and base64, or base64 alone, or text that is no base64 and stands for its own bytes; several with spaces between while a key is being changed, all sign.
     pub secret: Option<Secret>,
     /// Sent along, such as `authorization`. Names in any case.
     pub headers: Vec<(String, Secret)>,
@@ -173,11 +173,15 @@ fn decode_keys(secret: &Secret) -> Result<Vec<SigningKey>, String> {
     let base64 = GeneralPurpose::new(&alphabet::STANDARD, lenient);
     let mut keys = Vec::new();
     for part in secret.expose().split_whitespace() {
-        let part = part.strip_prefix("whsec_").unwrap_or(part);
-        let key = base64.decode(part).map_err(|_| {
-            "secret is not base64: Standard Webhooks writes keys as whsec_ and base64, such as `openssl rand -base64 32` gives"
-                .to_owned()
-        })?;
+        let key = match (part.strip_prefix("whsec_"), base64.decode(part)) {
+            (Some(written), _) => base64.decode(written).map_err(|_| {
+                "secret is not base64 after whsec_: Standard Webhooks writes keys so, such as `openssl rand -base64 32` gives"
+                    .to_owned()
+            })?,
+            (None, Ok(key)) => key,
+            // A password somebody made up: its own bytes are the key.
+            (None, Err(_)) => part.as_bytes().to_vec(),
+        };
         if key.is_empty() {
             return Err("secret is empty".to_owned());
         }
@@ -328,7 +332,7 @@ mod tests {
             ..base()
         };
         for (settings, problem) in [
-            (with_secret("not base64 s3cret!"), "not base64"),
+            (with_secret("whsec_s3cret!"), "not base64"),
             (with_secret("whsec_"), "empty"),
             (with_secret(" "), "empty"),
             (with_url("desk.example.org/s3cret"), "url cannot be read"),

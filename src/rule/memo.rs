@@ -37,20 +37,22 @@ pub(super) struct Token {
     pub first: u32,
 }
 
-/// 32 bytes, so that a lookup touches one cache line; for a word that no rule wants it is all that is touched.
+/// 32 bytes, so that a lookup touches one cache line; for the usual stretch, a single word, it is all that is touched.
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
     key: (u64, u64),
-    tokens: u32,
-    /// Of a plain word, as in its token.
+    /// Where its tokens begin; of a single word, its atoms.
+    start: u32,
+    /// Of a single word, as in its token.
     heads: u32,
     reading: u16,
     /// Of the key's bytes; 0 in an empty slot.
     len: u8,
-    tokens_len: u8,
-    /// One word, the whole stretch, and no rule wants it.
-    is_plain: bool,
-    /// Of a plain word: which bit its first letter has; past the last bit for none.
+    /// Of the tokens, or atoms.
+    count: u8,
+    /// One word, the whole stretch.
+    is_single: bool,
+    /// Of a single word: which bit its first letter has; past the last bit for none.
     first: u8,
 }
 
@@ -65,15 +67,19 @@ pub(super) struct Sought {
 }
 
 /// What a stretch turned out to be.
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Found {
-    /// One word that no rule wants by itself, and what it may be joined with, as in its token.
-    Plain { heads: u32, first: u32 },
+    /// One word, the whole stretch; the rest as in its token.
+    Single {
+        atoms: Slice,
+        heads: u32,
+        first: u32,
+    },
     /// Words, by the numbers of their tokens.
     Tokens(Slice),
+    /// Not in its usual place: look further, or learn it.
+    Unknown,
 }
-
-/// The token of a plain word.
-pub(super) const PLAIN: u32 = u32::MAX;
 
 #[derive(Debug)]
 pub(super) struct Memo {
@@ -89,15 +95,17 @@ pub(super) struct Memo {
 impl Slot {
     #[inline]
     fn found(&self) -> Found {
-        match self.is_plain {
-            true => Found::Plain {
+        let slice = Slice {
+            start: self.start,
+            len: u32::from(self.count),
+        };
+        match self.is_single {
+            true => Found::Single {
+                atoms: slice,
                 heads: self.heads,
                 first: 1u32.checked_shl(u32::from(self.first)).unwrap_or(0),
             },
-            false => Found::Tokens(Slice {
-                start: self.tokens,
-                len: u32::from(self.tokens_len),
-            }),
+            false => Found::Tokens(slice),
         }
     }
 }
@@ -199,12 +207,9 @@ impl Memo {
         &self.tokens[token as usize]
     }
 
-    /// The atoms of a token; of a plain word, none.
     #[inline]
-    pub fn atoms(&self, token: u32) -> &[Atom] {
-        self.tokens
-            .get(token as usize)
-            .map_or(&[], |token| token.atoms.of(&self.atoms))
+    pub fn atoms(&self, atoms: Slice) -> &[Atom] {
+        atoms.of(&self.atoms)
     }
 
     #[inline]
@@ -225,8 +230,25 @@ impl Memo {
         }
     }
 
-    /// The words in a stretch.
+    /// The words in a stretch, if they are in their usual place. Does so little that the processor has many of these under
+    /// way at once.
     #[inline]
+    pub fn peek(&self, sought: &Sought, key: ReadingKey) -> Found {
+        let len = sought.end - sought.start;
+        match self.slots.get(sought.home as usize & (SLOTS - 1)) {
+            Some(slot)
+                if slot.key == sought.key
+                    && u32::from(slot.len) == len
+                    && slot.reading == key.0
+                    && len <= SHORT_KEY_MAX =>
+            {
+                slot.found()
+            }
+            _ => Found::Unknown,
+        }
+    }
+
+    /// The words in a stretch, learnt if need be; never unknown.
     pub fn find(
         &mut self,
         sought: &Sought,
@@ -235,33 +257,23 @@ impl Memo {
         key: ReadingKey,
         vocabulary: &Vocabulary,
     ) -> Found {
-        let len = sought.end - sought.start;
-        if let Some(slot) = self.slots.get(sought.home as usize & (SLOTS - 1))
-            && slot.key == sought.key
-            && u32::from(slot.len) == len
-            && slot.reading == key.0
-            && len <= SHORT_KEY_MAX
-        {
-            return slot.found();
-        }
         let run = text
             .get(sought.start as usize..sought.end as usize)
             .unwrap_or_default();
         self.lookup(run, sought, reading, key, vocabulary)
     }
 
-    /// Two words written as one; `joined` has a zero byte between them.
+    /// The atoms of two words written as one; `joined` has a zero byte between them.
     pub fn compound(&mut self, joined: &str, reading: &Reading, vocabulary: &Vocabulary) -> Slice {
         let key = ReadingKey::new(reading, true);
-        match self.lookup(
-            joined,
-            &Memo::seek(joined, 0, joined.len(), key),
-            reading,
-            key,
-            vocabulary,
-        ) {
-            Found::Tokens(tokens) => tokens,
-            Found::Plain { .. } => Slice::default(),
+        let sought = Memo::seek(joined, 0, joined.len(), key);
+        match self.lookup(joined, &sought, reading, key, vocabulary) {
+            Found::Single { atoms, .. } => atoms,
+            Found::Tokens(tokens) => tokens
+                .of(&self.tokens)
+                .first()
+                .map_or_else(Slice::default, |token| token.atoms),
+            Found::Unknown => Slice::default(),
         }
     }
 
@@ -325,18 +337,19 @@ impl Memo {
             key,
             len: run.len() as u8,
             reading: reading_key.0,
-            tokens: tokens.start,
-            tokens_len: tokens.len as u8,
+            start: tokens.start,
+            count: tokens.len as u8,
             heads: 0,
-            is_plain: false,
+            is_single: false,
             first: 0,
         };
         if let [token] = tokens.of(&self.tokens)
             && (token.start, token.end as usize) == (0, run.len())
-            && token.atoms.len == 0
-            && !reading_key.is_compound()
+            && let Ok(count) = u8::try_from(token.atoms.len)
         {
-            slot.is_plain = true;
+            slot.is_single = true;
+            slot.start = token.atoms.start;
+            slot.count = count;
             slot.heads = token.heads;
             // 32, for a word that begins with no letter, shifts to nothing.
             slot.first = token.first.trailing_zeros() as u8;
@@ -397,16 +410,23 @@ impl Memo {
     ) -> Token {
         let sought = Memo::seek(word, 0, word.len(), key);
         match self.lookup(word, &sought, reading, key, vocabulary) {
-            Found::Plain { heads, first } => Token {
+            Found::Single {
+                atoms,
                 heads,
                 first,
-                ..Token::default()
+            } => Token {
+                start: 0,
+                end: word.len() as u32,
+                atoms,
+                heads,
+                first,
             },
             Found::Tokens(tokens) => match tokens.of(&self.tokens) {
                 [token] => *token,
                 // Divided differently out of its context: ask directly.
                 _ => self.understand(word, reading, vocabulary),
             },
+            Found::Unknown => Token::default(),
         }
     }
 
@@ -456,6 +476,7 @@ impl Memo {
         self.atoms.extend(&self.meaning.atoms);
         let start = self.tokens.len() as u32;
         self.tokens.push(Token {
+            end: joined.len() as u32,
             atoms,
             ..Token::default()
         });

@@ -3,7 +3,7 @@
 //!
 //! Every warning is certain about what it says (an entry *cannot* add a hit); what cannot be shown cheaply is left unsaid.
 
-use std::collections::{HashMap, HashSet};
+use std::{collections::HashMap, sync::LazyLock};
 
 use regex::Regex;
 
@@ -302,38 +302,46 @@ impl Review {
                 let (Some(wider), Some(wider_source)) = (read.get(other), rules.get(other)) else {
                     continue;
                 };
-                let is_same = is_covered(rule, source, wider, wider_source)
-                    && is_covered(wider, wider_source, rule, source);
-                if is_covered(rule, source, wider, wider_source) && (!is_same || other < index) {
-                    let message = match is_same {
-                        true => format!(
-                            "rule `{}` matches exactly what `{}` matches",
-                            source.id, wider_source.id
-                        ),
-                        false => format!(
-                            "rule `{}` matches nothing that `{}` does not match as well",
-                            source.id, wider_source.id
-                        ),
-                    };
-                    self.warn(
-                        source.place,
-                        message,
-                        "join the two, or narrow the wider one",
-                    );
-                    break;
+                if !is_covered(rule, source, wider, wider_source) {
+                    continue;
                 }
+                let message = match is_covered(wider, wider_source, rule, source) {
+                    true if other > index => continue,
+                    true => format!(
+                        "rule `{}` matches exactly what `{}` matches",
+                        source.id, wider_source.id
+                    ),
+                    false => format!(
+                        "rule `{}` matches nothing that `{}` does not match as well",
+                        source.id, wider_source.id
+                    ),
+                };
+                self.warn(
+                    source.place,
+                    message,
+                    "join the two, or narrow the wider one",
+                );
+                break;
             }
         }
     }
+}
+
+/// Entries compared with entries at most.
+const ENTRIES_COMPARED_MAX: usize = 4_000;
+
+/// Whether each of the entries is among the others.
+fn are_among(entries: &[Entry], others: &[Entry]) -> bool {
+    entries.len().saturating_mul(others.len()) <= ENTRIES_COMPARED_MAX
+        && entries
+            .iter()
+            .all(|entry| others.iter().any(|other| other.key == entry.key))
 }
 
 /// Whether everything that `rule` matches `wider` matches too.
 fn is_covered(rule: &Read, source: &RuleSource, wider: &Read, wider_source: &RuleSource) -> bool {
     let has_filter =
         |source: &RuleSource| source.feeds.names.is_some() || source.feeds.tags.is_some();
-    let keys = |entries: &[Entry]| -> HashSet<String> {
-        entries.iter().map(|entry| entry.key.clone()).collect()
-    };
     let takes_langs = wider_source.langs.is_empty()
         || !source.langs.is_empty()
             && source
@@ -345,13 +353,13 @@ fn is_covered(rule: &Read, source: &RuleSource, wider: &Read, wider_source: &Rul
         || wider_source.scope == Scope::All;
     // A wider scope would also widen what `none` excludes.
     let takes_none = wider.none.is_empty()
-        || wider_source.scope == source.scope && keys(&wider.none).is_subset(&keys(&rule.none));
+        || wider_source.scope == source.scope && are_among(&wider.none, &rule.none);
     takes_langs
         && takes_scope
         && takes_none
         && !has_filter(wider_source)
-        && keys(&rule.any).is_subset(&keys(&wider.any))
-        && keys(&wider.all).is_subset(&keys(&rule.all))
+        && are_among(&rule.any, &wider.any)
+        && are_among(&wider.all, &rule.all)
         && !rule
             .any
             .iter()
@@ -477,25 +485,42 @@ fn each_pattern<'a>(query: &'a Query, found: &mut dyn FnMut(&'a str, bool)) {
 /// The share of a language's running text that the pattern matches, as far as the table of common words tells, where that
 /// is too much; the greatest of all languages.
 fn breadth(text: &str, is_regex: bool) -> Option<u32> {
-    let start = stem::folded_word(Lang::Other, text);
-    let script = script_of_word(&start);
-    let regex = if is_regex {
-        Regex::new(text).ok()
-    } else {
-        None
-    };
     let mut counts: HashMap<&str, u32> = HashMap::new();
-    for (lang, word, count) in weight::common_words() {
-        let is_match = match &regex {
-            Some(regex) => regex.is_match(word),
-            None => {
-                script_of_word(word) == script
-                    && stem::folded_word(Lang::Other, word).starts_with(&start)
-            }
-        };
-        *counts.entry(lang).or_default() += if is_match { count } else { 0 };
+    let mut add = |word: &CommonWord| *counts.entry(word.lang).or_default() += word.count;
+    if is_regex {
+        let regex = Regex::new(text).ok()?;
+        let matched = COMMON.iter().filter(|word| regex.is_match(word.word));
+        matched.for_each(&mut add);
+    } else {
+        let start = stem::folded_word(Lang::Other, text);
+        let first = COMMON.partition_point(|word| word.folded < start);
+        let matched = COMMON.iter().skip(first);
+        matched
+            .take_while(|word| word.folded.starts_with(&start))
+            .for_each(&mut add);
     }
     // The counts are per million words of text.
     let percent = counts.values().max()? / 10_000;
     (percent >= BROAD_PERCENT).then_some(percent)
 }
+
+struct CommonWord {
+    folded: String,
+    word: &'static str,
+    lang: &'static str,
+    count: u32,
+}
+
+/// Sorted as folded.
+static COMMON: LazyLock<Vec<CommonWord>> = LazyLock::new(|| {
+    let mut words: Vec<CommonWord> = weight::common_words()
+        .map(|(lang, word, count)| CommonWord {
+            folded: stem::folded_word(Lang::Other, word),
+            word,
+            lang,
+            count,
+        })
+        .collect();
+    words.sort_by(|left, right| left.folded.cmp(&right.folded));
+    words
+});

@@ -4,7 +4,7 @@
 //! of words. Nothing is allocated once the vectors have grown to the size of the usual item.
 
 use super::{
-    memo::{Found, Memo, PLAIN, ReadingKey, Sought},
+    memo::{Found, Memo, ReadingKey, Sought, Token},
     program::{Guards, NO_GUARD, Program, Signal, Slice, View},
 };
 use crate::{
@@ -30,8 +30,18 @@ pub(super) struct Word {
     pub start: u32,
     pub end: u32,
     /// In the memo.
-    pub token: u32,
+    atoms: u32,
+    atoms_len: u16,
     pub part: Part,
+}
+
+impl Word {
+    fn atoms(&self) -> Slice {
+        Slice {
+            start: self.atoms,
+            len: u32::from(self.atoms_len),
+        }
+    }
 }
 
 /// A stretch of text that phrases and NEAR stay inside of: a field, or one category.
@@ -125,10 +135,10 @@ pub(super) struct Page {
     pub signals: Vec<Slice>,
     seen: Vec<Seen>,
     occurrences: Vec<Occurrence>,
-    /// Pairs of words that were read as one, with their token.
-    compounds: Vec<(u32, u32)>,
+    /// Pairs of words that were read as one, with their atoms.
+    compounds: Vec<(u32, Slice)>,
     joined: String,
-    batch: Vec<Sought>,
+    batch: Vec<(Sought, Found)>,
     epoch: u32,
 }
 
@@ -291,7 +301,7 @@ impl Page {
         reading: &Reading,
         words_max: usize,
     ) -> u32 {
-        let first = self.words.len();
+        let words_end = self.words.len().saturating_add(words_max);
         let key = ReadingKey::new(reading, false);
         let mut heads = 0;
         let mut runs = Runs::new(text);
@@ -301,62 +311,67 @@ impl Page {
             while batch.len() < BATCH
                 && let Some(run) = runs.next()
             {
-                batch.push(Memo::seek(text, run.start, run.end, key));
+                batch.push((Memo::seek(text, run.start, run.end, key), Found::Unknown));
             }
-            for sought in &batch {
-                let tokens = match self
-                    .memo
-                    .find(sought, text, reading, key, &program.vocabulary)
-                {
-                    Found::Plain {
-                        heads: next,
-                        first: letter,
-                    } => {
-                        if self.words.len() - first >= words_max {
-                            break 'text;
-                        }
-                        let word = Word {
-                            start: sought.start,
-                            end: sought.end,
-                            token: PLAIN,
-                            part,
-                        };
-                        self.words.push(word);
-                        if heads & letter != 0 {
-                            self.compound(program, text, self.words.len() as u32 - 1, reading);
-                        }
-                        heads = next;
-                        continue;
-                    }
-                    Found::Tokens(tokens) => tokens,
-                };
-                for number in tokens.start..tokens.start + tokens.len {
-                    if self.words.len() - first >= words_max {
-                        break 'text;
-                    }
-                    let token = *self.memo.token(number);
-                    let at = self.words.len() as u32;
-                    self.words.push(Word {
+            for (sought, found) in &mut batch {
+                *found = self.memo.peek(sought, key);
+            }
+            for (sought, found) in &batch {
+                let mut found = *found;
+                if let Found::Unknown = found {
+                    found = self
+                        .memo
+                        .find(sought, text, reading, key, &program.vocabulary);
+                }
+                let mut add = |page: &mut Page, token: Token| {
+                    let at = page.words.len() as u32;
+                    page.words.push(Word {
                         start: sought.start + token.start,
                         end: sought.start + token.end,
-                        token: number,
+                        atoms: token.atoms.start,
+                        atoms_len: token.atoms.len as u16,
                         part,
                     });
-                    for index in token.atoms.start..token.atoms.start + token.atoms.len {
-                        if let Some(atom) = self.memo.atom(index) {
-                            self.signal(
-                                atom,
-                                Span {
-                                    start: at,
-                                    end: at + 1,
-                                },
-                            );
-                        }
-                    }
+                    page.signal_all(
+                        token.atoms,
+                        Span {
+                            start: at,
+                            end: at + 1,
+                        },
+                    );
                     if heads & token.first != 0 {
-                        self.compound(program, text, at, reading);
+                        page.compound(program, text, at, reading);
                     }
                     heads = token.heads;
+                };
+                match found {
+                    Found::Single {
+                        atoms,
+                        heads,
+                        first,
+                    } if self.words.len() < words_end => {
+                        add(
+                            self,
+                            Token {
+                                start: 0,
+                                end: sought.end - sought.start,
+                                atoms,
+                                heads,
+                                first,
+                            },
+                        );
+                    }
+                    Found::Tokens(tokens) => {
+                        for number in tokens.start..tokens.start + tokens.len {
+                            if self.words.len() >= words_end {
+                                break 'text;
+                            }
+                            let token = *self.memo.token(number);
+                            add(self, token);
+                        }
+                    }
+                    Found::Single { .. } => break 'text,
+                    Found::Unknown => {}
                 }
             }
             if batch.len() < BATCH {
@@ -365,6 +380,15 @@ impl Page {
         }
         self.batch = batch;
         self.words.len() as u32
+    }
+
+    #[inline]
+    fn signal_all(&mut self, atoms: Slice, span: Span) {
+        for index in atoms.start..atoms.start + atoms.len {
+            if let Some(atom) = self.memo.atom(index) {
+                self.signal(atom, span);
+            }
+        }
     }
 
     /// Reads word `at` and the one before it as one, where only a space or a hyphen stands between.
@@ -385,26 +409,18 @@ impl Page {
         self.joined.push_str(first);
         self.joined.push('\0');
         self.joined.push_str(second);
-        let tokens = self
+        let atoms = self
             .memo
             .compound(&self.joined, reading, &program.vocabulary);
-        if tokens.len == 0 {
-            return;
-        }
-        let atoms = self.memo.token(tokens.start).atoms;
         if atoms.len > 0 {
-            self.compounds.push((at - 1, tokens.start));
-        }
-        for index in atoms.start..atoms.start + atoms.len {
-            if let Some(atom) = self.memo.atom(index) {
-                self.signal(
-                    atom,
-                    Span {
-                        start: at - 1,
-                        end: at + 1,
-                    },
-                );
-            }
+            self.compounds.push((at - 1, atoms));
+            self.signal_all(
+                atoms,
+                Span {
+                    start: at - 1,
+                    end: at + 1,
+                },
+            );
         }
     }
 
@@ -472,12 +488,12 @@ impl Page {
         let single = self
             .words
             .get(start as usize)
-            .filter(|word| self.memo.atoms(word.token).contains(&atom))
+            .filter(|word| self.memo.atoms(word.atoms()).contains(&atom))
             .map(|_| start + 1);
         let double = self
             .compounds
             .iter()
-            .find(|(at, token)| *at == start && self.memo.atoms(*token).contains(&atom))
+            .find(|(at, atoms)| *at == start && self.memo.atoms(*atoms).contains(&atom))
             .map(|_| start + 2);
         [single, double]
     }
@@ -521,7 +537,7 @@ pub(super) fn is_compound(first: &str, between: &str, second: &str) -> bool {
     match (letters.next(), letters.next()) {
         (Some(hyphen), None) if is_hyphen(hyphen) => true,
         (Some(' ' | '\u{A0}'), None) => {
-            let is_long = |word: &str| word.chars().count() >= SPACED_LETTERS_MIN;
+            let is_long = |word: &str| word.chars().nth(SPACED_LETTERS_MIN - 1).is_some();
             is_long(first) && is_long(second)
         }
         _ => false,

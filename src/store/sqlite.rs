@@ -44,6 +44,8 @@ enum Inner {
         writer: Option<mpsc::Sender<Request>>,
         thread: Option<JoinHandle<()>>,
         reader: Option<Arc<Mutex<Connection>>>,
+        /// Taken before a thread is: those who wait for the reader hold no thread each.
+        reading: tokio::sync::Mutex<()>,
         /// Held for as long as this daemon owns the store.
         _lock: Option<File>,
     },
@@ -118,6 +120,7 @@ impl Store {
             writer: Some(sender),
             thread: Some(thread),
             reader: Some(Arc::new(Mutex::new(reader))),
+            reading: tokio::sync::Mutex::new(()),
             _lock: Some(lock),
         })))
     }
@@ -145,6 +148,7 @@ impl Store {
             writer: None,
             thread: None,
             reader: Some(Arc::new(Mutex::new(reader))),
+            reading: tokio::sync::Mutex::new(()),
             _lock: None,
         })))
     }
@@ -204,9 +208,11 @@ impl Store {
             }
             Inner::File {
                 reader: Some(reader),
+                reading,
                 ..
             } => {
                 let reader = reader.clone();
+                let _turn = reading.lock().await;
                 tokio::task::spawn_blocking(move || {
                     work(&reader.lock().unwrap_or_else(PoisonError::into_inner))
                 })
