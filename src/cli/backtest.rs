@@ -169,7 +169,7 @@ impl Replay<'_> {
                     .entry(archived.feed)
                     .or_insert_with_key(|name| Arc::new(Feed::named(name)));
                 let item = &archived.item;
-                let found = self.found(|rules| rules.hits(feed, item));
+                let found = self.found(|trial| trial.hits(feed, item));
                 self.add(moment, &feed.clone(), archived.item, found);
             }
         }
@@ -193,7 +193,10 @@ impl Replay<'_> {
                 match found {
                     Found::Entry(entry) => {
                         if let Some(moment) = self.timeline.listed(&entry.feed, &entry.item) {
-                            let found = self.found(|rules| scan::hits(rules, &entry));
+                            let found = self.found(|trial| match entry.is_document {
+                                true => scan::hits(trial.rules(), &entry),
+                                false => trial.hits(&entry.feed, &entry.item),
+                            });
                             self.add(moment, &entry.feed, entry.item, found);
                         }
                     }
@@ -211,11 +214,11 @@ impl Replay<'_> {
     }
 
     /// What each set of rules finds.
-    fn found(&self, hits: impl Fn(&RuleSet) -> Vec<RuleHits>) -> Vec<Vec<RuleHits>> {
-        self.trials
-            .iter()
-            .map(|trial| hits(trial.rules()))
-            .collect()
+    fn found(
+        &mut self,
+        mut hits: impl FnMut(&mut Trial<'_>) -> Vec<RuleHits>,
+    ) -> Vec<Vec<RuleHits>> {
+        self.trials.iter_mut().map(|trial| hits(trial)).collect()
     }
 
     fn add(&mut self, moment: Moment, feed: &Arc<Feed>, item: Item, found: Vec<Vec<RuleHits>>) {

@@ -159,9 +159,9 @@ impl<'r> Report<'r> {
         for (set, name) in self.sets.iter().zip(names) {
             let total = set.summary.total;
             lines.push(format!(
-                "{name}{} from {} of {}",
+                "{name}{} from {} in {}",
                 alerts(total.alerts),
-                total.items,
+                show::count(total.items, "matched item", "matched items"),
                 show::count(self.items - self.repeats, "item", "items")
             ));
         }

@@ -156,6 +156,7 @@ impl Files {
             directory: &directory,
             findings: &mut findings,
             name: String::new(),
+            watch: None,
         }
         .file(document.get_ref());
         // What a broken line was mended to is a guess: problems of the guess are noise.

@@ -48,6 +48,8 @@ pub struct Config {
     pub feeds: Vec<Arc<Feed>>,
     pub receivers: Vec<Arc<Receiver>>,
     pub rules: Arc<RuleSet>,
+    /// Whether a saved file is taken over without a signal.
+    pub watch: bool,
     /// How many lists the rules draw on.
     pub lists: usize,
 }
@@ -132,6 +134,7 @@ pub fn load(path: &Path, environment: &Environment) -> Loaded {
     for later in ["web", "notices"] {
         settings::only(&tables, later, &files, &mut findings);
     }
+    let watch = settings::watch(&tables, &files, &mut findings);
     let mut named = |section, one| feeds::by_name(&tables, section, one, &files, &mut findings);
     let feed_tables = named("feeds", "feed");
     let receiver_tables = named("receivers", "receiver");
@@ -185,6 +188,7 @@ pub fn load(path: &Path, environment: &Environment) -> Loaded {
         feeds,
         receivers,
         rules,
+        watch,
         lists: list_tables.len(),
     });
     Loaded { config, problems }
