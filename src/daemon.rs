@@ -25,6 +25,7 @@ use crate::{
     deliver::{Deliveries, Postman},
     net::{Internet, InternetSettings, Net},
     poll::{self, Poller, Polls, Watched},
+    saved::SavedFiles,
     store::{Store, StoreError},
     sweep, systemd,
     time::Clock,
@@ -287,6 +288,8 @@ async fn serve(
     let check_archive = node.store.check_archive(&store_path);
     tokio::pin!(check_archive);
     let mut is_checking = true;
+    let mut saved = SavedFiles::default();
+    saved.follow(&config, environment);
     // A third of the limit: one late sign of life is no reason to be restarted.
     let watchdog = systemd::watchdog_limit().map(|limit| limit / 3);
     let mut next_watchdog = Instant::now();
@@ -299,10 +302,11 @@ async fn serve(
                 tracing::info!("stopping");
                 return None;
             }
-            _ = signals.hangup.recv() => {
+            () = reload_wanted(&mut signals.hangup, &saved) => {
                 systemd::reloading().await;
                 if let Some(new) = reload(node, &config, path, environment).await {
                     config = new;
+                    saved.follow(&config, environment);
                 }
                 systemd::ready(&status(&config)).await;
             }
@@ -439,6 +443,14 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
         })
+    }
+}
+
+/// SIGHUP, or a saved file where the configuration wants that.
+async fn reload_wanted(hangup: &mut Signal, saved: &SavedFiles) {
+    tokio::select! {
+        _ = hangup.recv() => {}
+        () = saved.changed() => tracing::info!("a file of the configuration was saved"),
     }
 }
 

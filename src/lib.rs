@@ -24,7 +24,7 @@
 //! 1 text parse rule story judge backtest schedule render notify
 //! 2 net store
 //! 3 work poll deliver sweep
-//! 4 config daemon systemd log
+//! 4 config daemon saved systemd log
 //! 5 cli
 //! ```
 
@@ -43,6 +43,7 @@ pub mod parse;
 pub mod poll;
 pub mod render;
 pub mod rule;
+pub mod saved;
 pub mod schedule;
 pub mod secret;
 pub mod store;

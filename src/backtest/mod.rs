@@ -18,18 +18,20 @@ use std::{
 use crate::{
     judge::{self, Decision, Matched, Past, STORY_ALIVE, StoryState},
     model::{Alert, Feed, Item},
-    rule::{Per, RuleHits, RuleSet},
+    rule::{Per, RuleHits, RuleSet, Scratch},
     time::{self, Timestamp},
 };
 
 pub use difference::{Difference, difference};
-pub use summary::{Days, Summary, Tally, bar, sparkline};
+pub use summary::{Days, Summary, Tally, bar, day_of, sparkline};
 pub use timeline::{Moment, Timeline};
 
 /// A set of rules and what it found.
 #[derive(Debug)]
 pub struct Trial<'r> {
     rules: &'r RuleSet,
+    /// Its own: what is remembered of words serves one set of rules.
+    scratch: Scratch,
     found: Vec<Found>,
 }
 
@@ -84,12 +86,18 @@ impl<'r> Trial<'r> {
     pub fn new(rules: &'r RuleSet) -> Trial<'r> {
         Trial {
             rules,
+            scratch: Scratch::new(),
             found: Vec::new(),
         }
     }
 
     pub fn rules(&self) -> &'r RuleSet {
         self.rules
+    }
+
+    /// What the rules find in an item.
+    pub fn hits(&mut self, feed: &Feed, item: &Item) -> Vec<RuleHits> {
+        self.rules.hits_with(feed, item, &mut self.scratch)
     }
 
     /// Takes up an item that matched.

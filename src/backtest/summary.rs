@@ -82,7 +82,8 @@ impl Tally {
     }
 }
 
-fn day_of(at: Timestamp) -> Date {
+/// The day of a time, in UTC.
+pub fn day_of(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
 }
 

@@ -88,7 +88,7 @@ fn print_line(
 }
 
 /// The matched words, each once and in their order, without those that stand inside others; of many the longest.
-fn words(hits: &[Hit]) -> String {
+pub(super) fn words(hits: &[Hit]) -> String {
     const WORDS_MAX: usize = 8;
     let contains = |outer: &Hit, inner: &Hit| {
         outer.field == inner.field

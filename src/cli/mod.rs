@@ -4,6 +4,8 @@
 //! it is shown here and nowhere else. A reader that closes our stdout (`| head`) ends a command quietly, with success.
 
 mod alerts;
+mod backtest;
+mod backtested;
 mod check;
 mod completions;
 mod eval;
@@ -79,6 +81,7 @@ enum Command {
     Check(check::Args),
     Scan(scan::Args),
     Why(why::Args),
+    Backtest(backtest::Args),
     Eval(eval::Args),
     Terms(terms::Args),
     Alerts(alerts::Args),
@@ -115,6 +118,7 @@ pub fn main() -> ExitCode {
         Command::Feeds(args) => (feeds::run(args, globals), EXIT_ERROR),
         Command::Scan(args) => (scan::run(args, globals), EXIT_ERROR),
         Command::Why(args) => (why::run(args, globals), EXIT_ERROR),
+        Command::Backtest(args) => (backtest::run(args, globals), EXIT_ERROR),
         Command::Eval(args) => (eval::run(&args, globals), EXIT_ERROR),
         Command::Terms(args) => (terms::run(&args, globals), EXIT_ERROR),
         Command::Completions(args) => (completions::run(args), EXIT_ERROR),
@@ -175,13 +179,18 @@ fn load(globals: &Globals) -> anyhow::Result<Config> {
         .into_result()
         .map(|(config, _)| config)
         .map_err(|problems| {
-            let in_colour = AutoStream::choice(&io::stderr()) != ColorChoice::Never;
-            for problem in problems.iter().filter(|problem| problem.is_error()) {
-                tell(&problem.show(in_colour));
-            }
+            show_errors(&problems);
             let count = config::count(&problems).unwrap_or_default();
             anyhow::anyhow!("cannot use the configuration {}: {count}", path.display())
         })
+}
+
+/// The errors of a configuration on stderr, with their lines.
+fn show_errors(problems: &[config::Problem]) {
+    let in_colour = AutoStream::choice(&io::stderr()) != ColorChoice::Never;
+    for problem in problems.iter().filter(|problem| problem.is_error()) {
+        tell(&problem.show(in_colour));
+    }
 }
 
 /// Whoever asks about the installed service from a shell means its store and its secrets, not files of the same name in

@@ -135,7 +135,7 @@ impl Args {
 }
 
 /// What the rules find in an entry. In a text by itself they look at the whole, whatever their scope, as one passage.
-fn hits(rules: &RuleSet, entry: &Entry) -> Vec<RuleHits> {
+pub(super) fn hits(rules: &RuleSet, entry: &Entry) -> Vec<RuleHits> {
     let item = &entry.item;
     if !entry.is_document || item.content.is_empty() {
         return rules.hits(&entry.feed, item);

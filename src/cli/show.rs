@@ -206,7 +206,12 @@ pub fn columns<const N: usize>(head: &[&str; N], rows: &[[Cell; N]]) -> Vec<Stri
         let mut line = String::new();
         for ((text, style), width) in cells.into_iter().zip(widths) {
             let gap = width - text.chars().count();
-            let _ = write!(line, "{style}{}{style:#}{:gap$}  ", safe(text), "");
+            let text = safe(text);
+            let _ = match text.is_empty() {
+                // No style around nothing: the end of the line is found by its white space.
+                true => write!(line, "{:gap$}  ", ""),
+                false => write!(line, "{style}{text}{style:#}{:gap$}  ", ""),
+            };
         }
         line.truncate(line.trim_end().len());
         line

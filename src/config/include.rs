@@ -67,7 +67,53 @@ pub fn read_all(path: &Path, environment: &Environment) -> Files {
     files
 }
 
+/// Reads every `.toml` file of a folder and below it in the order of their names, then the configuration; gives the number
+/// of files that the folder led to. A file that is in both belongs to the folder.
+pub fn read_folder_first(folder: &Path, path: &Path, environment: &Environment) -> (Files, usize) {
+    let mut files = Files::default();
+    let directory = environment.resolve(folder);
+    let mut reals: Vec<PathBuf> = ["*.toml", "**/*.toml"]
+        .into_iter()
+        .flat_map(|pattern| matches(&directory, pattern).unwrap_or_default())
+        .collect();
+    reals.sort();
+    reals.dedup();
+    let in_folder = reals.into_iter().map(|real| Found {
+        shown: folder.join(real.strip_prefix(&directory).unwrap_or(&real)),
+        real,
+    });
+    for found in in_folder {
+        files.read_named(found, environment);
+    }
+    let count = files.sources.len();
+    let main = Found {
+        shown: path.to_owned(),
+        real: environment.resolve(path),
+    };
+    files.read_named(main, environment);
+    (files, count)
+}
+
 impl Files {
+    /// A file that no `include` leads to, unless it was read already.
+    fn read_named(&mut self, found: Found, environment: &Environment) {
+        if self.known.contains_key(&canonical(&found.real)) {
+            return;
+        }
+        match read_bytes(&found.real) {
+            Ok(bytes) => self.read(found, &bytes, environment, &mut Vec::new()),
+            Err(error) => {
+                let mut unread = Source::new(found.shown, String::new());
+                unread.is_broken = true;
+                let spot = Spot::whole(self.sources.len());
+                self.sources.push(unread);
+                self.tables.push(None);
+                let finding = Finding::error(spot, format!("cannot read this file: {error}"));
+                self.findings.push(finding);
+            }
+        }
+    }
+
     /// One file and what it includes. `above` are the files that led here.
     fn read(
         &mut self,
@@ -110,6 +156,7 @@ impl Files {
             directory: &directory,
             findings: &mut findings,
             name: String::new(),
+            watch: None,
         }
         .file(document.get_ref());
         // What a broken line was mended to is a guess: problems of the guess are noise.

@@ -352,6 +352,14 @@ pub static LIST: Shape = Shape {
     keys: &[],
 };
 
+/// What `[rules]` may hold beside the rules themselves. A table of that name is a rule all the same.
+pub static RULES_WATCH: Key = Key::new(
+    "watch",
+    Bool,
+    "Whether `wirewatch run` takes a saved file over by itself, as on SIGHUP.",
+)
+.default("false");
+
 pub static RULE: Shape = Shape {
     path: "rules.*",
     about: "One rule. It matches where at least one entry of `any` (if given) and every entry of `all` match and no entry of `none` does.",

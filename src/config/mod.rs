@@ -11,6 +11,7 @@ mod include;
 mod keys;
 mod mask;
 mod not_yet;
+mod other;
 mod problem;
 mod read;
 mod receivers;
@@ -31,6 +32,7 @@ use std::{
 use crate::{model::Feed, notify::Receiver, rule::RuleSet};
 
 pub use environment::Environment;
+pub use other::load_rules;
 pub use problem::{Gravity, Problem, count};
 
 /// Everything the daemon needs, checked.
@@ -46,6 +48,8 @@ pub struct Config {
     pub feeds: Vec<Arc<Feed>>,
     pub receivers: Vec<Arc<Receiver>>,
     pub rules: Arc<RuleSet>,
+    /// Whether a saved file is taken over without a signal.
+    pub watch: bool,
     /// How many lists the rules draw on.
     pub lists: usize,
 }
@@ -130,6 +134,7 @@ pub fn load(path: &Path, environment: &Environment) -> Loaded {
     for later in ["web", "notices"] {
         settings::only(&tables, later, &files, &mut findings);
     }
+    let watch = settings::watch(&tables, &files, &mut findings);
     let mut named = |section, one| feeds::by_name(&tables, section, one, &files, &mut findings);
     let feed_tables = named("feeds", "feed");
     let receiver_tables = named("receivers", "receiver");
@@ -183,6 +188,7 @@ pub fn load(path: &Path, environment: &Environment) -> Loaded {
         feeds,
         receivers,
         rules,
+        watch,
         lists: list_tables.len(),
     });
     Loaded { config, problems }

@@ -96,6 +96,13 @@ fn kind(kind: Kind) -> Map<String, Value> {
         Kind::Table(shape) => Value::Object(table(shape, &[])),
         Kind::Tables(shape) => json!({ "type": "array", "items": table(shape, &[]) }),
         Kind::Named(shape) if std::ptr::eq(shape, &keys::LIST) => named(list()),
+        Kind::Named(shape) if std::ptr::eq(shape, &keys::RULE) => {
+            let rule = Value::Object(table(shape, &[]));
+            let watch = property(&keys::RULES_WATCH);
+            let mut rules = named(rule.clone());
+            rules["properties"] = json!({ keys::RULES_WATCH.name: { "anyOf": [watch, rule] } });
+            rules
+        }
         Kind::Named(shape) => named(Value::Object(table(shape, &[]))),
         Kind::Receivers(types) => {
             let each: Vec<Value> = types.iter().map(receiver).collect();

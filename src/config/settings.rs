@@ -11,6 +11,8 @@ use super::{
     environment::Environment,
     include::Files,
     problem::Finding,
+    read::WATCH,
+    source::Spot,
     value::Complaint,
 };
 use crate::{model::PollLimits, time::show_duration};
@@ -43,11 +45,27 @@ pub fn only<'a>(
     first
 }
 
+/// Whether `[rules] watch` is set in any file; a second one is a problem.
+pub fn watch(tables: &[Checked], files: &Files, findings: &mut Vec<Finding>) -> bool {
+    let mut written = tables.iter().filter(|file| file.is_written(WATCH));
+    let first = written.next();
+    for again in written {
+        let before = first.map(|first| place_of(files, first.spot_of(WATCH)));
+        let message = format!("`watch` is already in {}", before.unwrap_or_default());
+        findings.push(Finding::error(again.spot_of(WATCH), message).help("keep it in one file"));
+    }
+    first.and_then(|file| file.bool(WATCH)).unwrap_or(false)
+}
+
 /// `config/wirewatch.toml:12`, for messages about a second of something.
 pub fn place(files: &Files, table: &Checked) -> String {
-    match files.sources.get(table.spot.file()) {
+    place_of(files, table.spot)
+}
+
+fn place_of(files: &Files, spot: Spot) -> String {
+    match files.sources.get(spot.file()) {
         Some(source) => {
-            let (line, _) = source.line(table.spot.range().start);
+            let (line, _) = source.line(spot.range().start);
             format!("{}:{line}", source.shown.display())
         }
         None => String::new(),

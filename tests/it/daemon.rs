@@ -307,6 +307,51 @@ async fn sighup_takes_what_passes_check_and_refuses_the_rest() {
 }
 
 #[tokio::test]
+async fn a_saved_file_is_taken_over_without_a_signal() {
+    let site = Site::start(false).await;
+    let desk = Desk::new(&site, "signal");
+    let main = std::fs::read_to_string(desk.path().join("wirewatch.toml")).unwrap();
+    desk.write("wirewatch.toml", &format!("{main}[rules]\nwatch = true\n"));
+    let mut daemon = desk.start();
+    desk.hears("READY=1").await;
+
+    desk.write("rules.toml", &rules("beacon"));
+    desk.hears("RELOADING=1").await;
+    desk.hears("READY=1").await;
+    site.publish("A beacon on the hill");
+    site.until("an alert by the new rules", |site| {
+        has(site, "A beacon on the hill")
+    })
+    .await;
+
+    // As editors save: a new file takes the place of the old one. This one is bad and is not taken.
+    desk.write(
+        "rules.toml~",
+        "[rules.watch]\ntitle = \"Seen\"\nany = [\"(flare\"]\n",
+    );
+    std::fs::rename(
+        desk.path().join("rules.toml~"),
+        desk.path().join("rules.toml"),
+    )
+    .unwrap();
+    let said = daemon.says("rules.toml:3:").await;
+    assert!(said.contains("level=error"), "{said}");
+    daemon.says("the old one stays live").await;
+    site.publish("A second beacon");
+    site.until("an alert by the old rules", |site| {
+        has(site, "A second beacon")
+    })
+    .await;
+
+    // The store stands in the same folder and was written all the time: that is no save.
+    daemon.signal("-TERM");
+    assert_eq!(daemon.ends().await.code(), Some(0));
+    while let Some(line) = daemon.log.next_line().await.unwrap() {
+        assert!(!line.contains("was saved"), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn forty_kills_lose_no_alert() {
     let site = Site::start(true).await;
     let desk = Desk::new(&site, "signal");

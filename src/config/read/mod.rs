@@ -35,7 +35,12 @@ pub struct Reader<'a> {
     pub findings: &'a mut Vec<Finding>,
     /// The name of the feed, rule, list or receiver that is being read, for messages.
     pub name: String,
+    /// `watch` of `[rules]`, once it was read.
+    pub watch: Option<(Spot, Option<Value>)>,
 }
+
+/// The name of [`keys::RULES_WATCH`] in a whole file.
+pub const WATCH: &str = "rules.watch";
 
 type Entry<'t, 'i> = (&'t Spanned<DeString<'i>>, &'t Spanned<DeValue<'i>>);
 
@@ -43,7 +48,11 @@ impl Reader<'_> {
     /// The whole file.
     pub fn file(&mut self, table: &DeTable<'_>) -> Checked {
         let spot = self.spot(0..0);
-        self.table(table, spot, &keys::FILE)
+        let mut file = self.table(table, spot, &keys::FILE);
+        let watch = self.watch.take();
+        file.entries
+            .extend(watch.map(|(spot, value)| (WATCH, spot, value)));
+        file
     }
 
     fn table(&mut self, table: &DeTable<'_>, spot: Spot, shape: &'static Shape) -> Checked {
@@ -148,8 +157,16 @@ impl Reader<'_> {
         types: Option<&'static [ReceiverType]>,
     ) -> Vec<(Written, Checked)> {
         let mut named = Vec::with_capacity(table.len());
-        for (name, value) in in_order(table) {
-            let name = self.name_of(name);
+        for (key, value) in in_order(table) {
+            let is_watch = std::ptr::eq(shape, &keys::RULE)
+                && key.get_ref() == keys::RULES_WATCH.name
+                && !matches!(value.get_ref(), DeValue::Table(_));
+            if is_watch {
+                let spot = self.spot(key.span());
+                self.watch = Some((spot, self.value(&keys::RULES_WATCH, key, value)));
+                continue;
+            }
+            let name = self.name_of(key);
             if let Err(complaint) = value::name(&name.text) {
                 self.complain(&name, complaint);
             }
