@@ -417,6 +417,7 @@ impl World {
             receivers: self.hooks.iter().map(|hook| receiver(hook)).collect(),
             rules: Arc::new(rules),
             lists: 0,
+            watch: false,
         }
     }
 }
