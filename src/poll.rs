@@ -122,7 +122,9 @@ impl Job for Polls {
         match self.0.poll(turn.feed, &feed, &watched).await {
             Ok(next) => turn.finish(next),
             Err(error) => {
-                tracing::error!(feed = %feed.name, %error, "poll not recorded, trying again")
+                tracing::error!(feed = %feed.name, %error, "poll not recorded, trying again");
+                let rest = feed.poll.interval.max(STORE_REST);
+                turn.finish(time::after(self.0.clock.now(), rest));
             }
         }
     }
