@@ -1,11 +1,18 @@
 //! What one would write without an index of one's own: the words of all rules in one automaton, Boolean evaluation behind
-//! it. Literal words, ASCII case ignored, whole words; no stems, no folding, no compounds. Same triggers, same NEAR.
+//! it. Inflection is what it takes with literals: every form of a word that the items hold is a pattern, so that it finds
+//! what the engine finds (but for compounds and accents). ASCII case ignored, whole words. Same triggers, same NEAR.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+};
 
 use aho_corasick::AhoCorasick;
 use regex::{RegexSet, RegexSetBuilder};
-use wirewatch::model::Item;
+use wirewatch::{
+    model::Item,
+    text::{language::Lang, stem},
+};
 
 use super::generate::Rule;
 
@@ -16,6 +23,8 @@ pub struct AhoCorasickRules {
     rules: Vec<Terms>,
     /// For each term, the rules that it wakes.
     wakes: Vec<Vec<u32>>,
+    /// For each pattern of the automaton, the terms that it is a form of.
+    terms: Vec<Vec<u32>>,
     state: RefCell<State>,
 }
 
@@ -40,7 +49,7 @@ struct State {
 }
 
 impl AhoCorasickRules {
-    pub fn new(rules: &[Rule]) -> AhoCorasickRules {
+    pub fn new(rules: &[Rule], inflections: &Inflections) -> AhoCorasickRules {
         let mut numbers: HashMap<(String, bool), u32> = HashMap::new();
         let mut words = Vec::new();
         let mut is_prefix = Vec::new();
@@ -100,18 +109,52 @@ impl AhoCorasickRules {
             compiled.push(terms);
         }
         wakes.resize(words.len(), Vec::new());
+        let mut patterns: Vec<String> = Vec::new();
+        let mut terms: Vec<Vec<u32>> = Vec::new();
+        let mut pattern_numbers: HashMap<(String, bool), usize> = HashMap::new();
+        let mut pattern_is_prefix = Vec::new();
+        for (term, (word, prefix)) in (0u32..).zip(words.iter().zip(&is_prefix)) {
+            let forms = match (word.split_once(' '), prefix) {
+                (_, true) => vec![word.clone()],
+                (None, _) => inflections.of(word),
+                (Some((first, second)), _) => {
+                    let seconds = inflections.of(second);
+                    let firsts = inflections.of(first);
+                    firsts
+                        .iter()
+                        .flat_map(|first| {
+                            seconds
+                                .iter()
+                                .map(move |second| format!("{first} {second}"))
+                        })
+                        .collect()
+                }
+            };
+            for form in forms {
+                let number = *pattern_numbers
+                    .entry((form.clone(), *prefix))
+                    .or_insert_with(|| {
+                        patterns.push(form);
+                        pattern_is_prefix.push(*prefix);
+                        terms.push(Vec::new());
+                        patterns.len() - 1
+                    });
+                terms[number].push(term);
+            }
+        }
         let state = State {
             seen: vec![0; words.len()],
             places: vec![Vec::new(); words.len()],
             woken: vec![0; rules.len()],
             ..State::default()
         };
-        let automaton = AhoCorasick::new(&words).expect("words make an automaton");
+        let automaton = AhoCorasick::new(&patterns).expect("words make an automaton");
         AhoCorasickRules {
             automaton,
-            is_prefix,
+            is_prefix: pattern_is_prefix,
             rules: compiled,
             wakes,
+            terms,
             state: RefCell::new(state),
         }
     }
@@ -144,17 +187,20 @@ impl AhoCorasickRules {
         }
         state.found.clear();
         for found in self.automaton.find_overlapping_iter(&state.text) {
-            let term = found.pattern().as_usize();
+            let pattern = found.pattern().as_usize();
             let starts = found.start() == 0 || !is_word(found.start() - 1);
-            if !starts || !self.is_prefix[term] && is_word(found.end()) {
+            if !starts || !self.is_prefix[pattern] && is_word(found.end()) {
                 continue;
             }
-            if state.seen[term] != epoch {
-                state.seen[term] = epoch;
-                state.places[term].clear();
-                state.found.push(term as u32);
+            for term in &self.terms[pattern] {
+                let term = *term as usize;
+                if state.seen[term] != epoch {
+                    state.seen[term] = epoch;
+                    state.places[term].clear();
+                    state.found.push(term as u32);
+                }
+                state.places[term].push(found.start() as u32);
             }
-            state.places[term].push(found.start() as u32);
         }
         let mut matched = 0;
         for term in &state.found {
@@ -196,6 +242,47 @@ fn holds(terms: &Terms, state: &State, epoch: u32, title_end: u32) -> bool {
                 })
         }
     }
+}
+
+/// For each English stem, the words of the items that have it.
+pub struct Inflections(HashMap<String, Vec<String>>);
+
+impl Inflections {
+    pub fn of_items(items: &[Item]) -> Inflections {
+        let mut words: HashSet<String> = HashSet::new();
+        for item in items {
+            let text = format!("{} {}", item.title, item.summary).to_lowercase();
+            words.extend(
+                text.split(|letter: char| !letter.is_alphanumeric())
+                    .filter(|word| !word.is_empty())
+                    .map(str::to_owned),
+            );
+        }
+        let mut sorted: Vec<String> = words.into_iter().collect();
+        sorted.sort();
+        let mut by_stem: HashMap<String, Vec<String>> = HashMap::new();
+        for word in sorted {
+            by_stem.entry(stem(&word)).or_default().push(word);
+        }
+        Inflections(by_stem)
+    }
+
+    fn of(&self, word: &str) -> Vec<String> {
+        self.0
+            .get(&stem(word))
+            .cloned()
+            .unwrap_or_else(|| vec![word.to_owned()])
+    }
+}
+
+fn stem(word: &str) -> String {
+    let mut stem = String::new();
+    stem::rule_forms(Lang::English, word, &mut |form| {
+        if stem.is_empty() {
+            stem.push_str(form);
+        }
+    });
+    stem
 }
 
 /// One expression for each rule, all of its words as alternatives: only the first step of matching.

@@ -8,6 +8,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("receivers.*", "digest", "digests"),
     ("receivers.*", "quiet", "quiet hours"),
     ("receivers.*", "rate", "rate limits"),
+    ("rules.*", "cooldown", "cooldowns"),
     ("rules.*", "needs", "corroboration"),
     ("rules.*", "raise", "raised severities"),
     ("rules.*", "burst", "bursts"),

@@ -31,7 +31,7 @@ pub fn read(text: &str, url: &str) -> Result<Parsed, Fault> {
         is_feed: false,
         items_seen: 0,
     };
-    let mut json = serde_json::Deserializer::from_str(text);
+    let mut json = serde_json::Deserializer::from_str(text.trim_start_matches('\u{FEFF}'));
     let outcome = Part::Feed(&mut feed).deserialize(&mut json);
     let is_feed = feed.is_feed;
     match outcome {

@@ -112,9 +112,17 @@ impl std::error::Error for ParseError {}
 /// [`ParseError`] when no feed could be read, or none of the items that the document holds.
 pub fn parse(document: Document<'_>) -> Result<Parsed, ParseError> {
     let text = decode::decode(&document);
-    let is_json = text.trim_start().starts_with(['{', '[']);
+    let is_json = text
+        .trim_start_matches(|c: char| c.is_whitespace() || c == '\u{FEFF}')
+        .starts_with(['{', '[']);
     let mut parsed = match is_json {
-        true => read_json(&text, document.url)?,
+        // A line in brackets may stand before XML: `[warning] …`.
+        true => read_json(&text, document.url).or_else(|error| {
+            let parsed = read_xml(&text, document.url).ok();
+            parsed
+                .filter(|parsed| !parsed.items.is_empty())
+                .ok_or(error)
+        })?,
         false => read_xml(&text, document.url)?,
     };
     parsed.keep_newest(limits::ITEMS_MAX);

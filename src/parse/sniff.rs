@@ -46,11 +46,31 @@ fn looks_like_html(start: &str, root: &str) -> bool {
     let is_doctype = start
         .get(..14)
         .is_some_and(|start| start.eq_ignore_ascii_case("<!doctype html"));
-    is_doctype
-        || matches!(
-            root,
-            "html" | "head" | "body" | "title" | "meta" | "script" | "div" | "p" | "h1"
-        )
+    let is_html_element = matches!(
+        root,
+        "html"
+            | "head"
+            | "body"
+            | "title"
+            | "meta"
+            | "script"
+            | "style"
+            | "div"
+            | "p"
+            | "h1"
+            | "h2"
+            | "br"
+            | "b"
+            | "center"
+            | "table"
+            | "form"
+            | "hr"
+            | "pre"
+            | "span"
+            | "a"
+            | "iframe"
+    );
+    is_doctype || is_html_element
 }
 
 fn html_page(page: &str) -> String {
@@ -132,6 +152,11 @@ mod tests {
                 "{\"error\":\"gone\"}",
                 "",
                 "it is JSON without items: \"{\"error\":\"gone\"}\"",
+            ),
+            (
+                "<center><h1>502 Bad Gateway</h1>",
+                "center",
+                "it is an HTML page",
             ),
             ("<urlset/>", "urlset", "it is a sitemap"),
             (

@@ -5,7 +5,7 @@
 
 use super::{
     program::Slice,
-    vocabulary::{Atom, Meaning, Vocabulary, head_bit},
+    vocabulary::{Atom, Meaning, Vocabulary},
 };
 use crate::text::{
     language::{Lang, Reading},
@@ -33,7 +33,7 @@ pub(super) struct Token {
     pub atoms: Slice,
     /// See [`Meaning::heads`].
     pub heads: u32,
-    /// The bit of the word's own first letter, for a word before it that has heads.
+    /// The bit of the word's own first letters, for a word before it that has heads.
     pub first: u32,
 }
 
@@ -52,7 +52,7 @@ struct Slot {
     count: u8,
     /// One word, the whole stretch.
     is_single: bool,
-    /// Of a single word: which bit its first letter has; past the last bit for none.
+    /// Of a single word: which bit its first letters have; past the last bit for none.
     first: u8,
 }
 
@@ -442,7 +442,7 @@ impl Memo {
                 len: self.meaning.atoms.len() as u32,
             },
             heads: self.meaning.heads,
-            first: self.meaning.first.map_or(0, head_bit),
+            first: self.meaning.first,
         }
     }
 

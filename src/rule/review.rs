@@ -6,6 +6,7 @@
 use std::{collections::HashMap, sync::LazyLock};
 
 use regex::Regex;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     ListSource, Place, RuleProblem, RuleSource, Scope, Text,
@@ -59,7 +60,7 @@ pub(super) fn review(rules: &[RuleSource], lists: &[ListSource]) -> Vec<RuleProb
                 "add fire = [\"a headline it must match\"] and ignore = [\"one it must not\"]",
             );
         }
-        read.push(rule_read);
+        read.push(Keys::of(&rule_read));
     }
     review.covered(rules, &read);
     review.problems
@@ -102,6 +103,31 @@ struct Read {
     any: Vec<Entry>,
     all: Vec<Entry>,
     none: Vec<Entry>,
+}
+
+/// What remains of a rule for comparing it with others: a hash for each entry.
+struct Keys {
+    any: Box<[u64]>,
+    all: Box<[u64]>,
+    none: Box<[u64]>,
+    has_not: bool,
+}
+
+impl Keys {
+    fn of(rule: &Read) -> Keys {
+        let hashes = |entries: &[Entry]| {
+            entries
+                .iter()
+                .map(|entry| xxh3_64(entry.key.as_bytes()))
+                .collect()
+        };
+        Keys {
+            any: hashes(&rule.any),
+            all: hashes(&rule.all),
+            none: hashes(&rule.none),
+            has_not: rule.any.iter().any(|entry| has_not(&entry.query)),
+        }
+    }
 }
 
 /// Words as their stems: entries with one key find the same.
@@ -282,23 +308,26 @@ impl Review {
     }
 
     /// Rules all of whose matches are another's as well.
-    fn covered(&mut self, rules: &[RuleSource], read: &[Read]) {
-        let mut by_key: HashMap<&str, Vec<usize>> = HashMap::new();
-        for (index, rule) in read.iter().enumerate() {
-            for entry in &rule.any {
-                by_key.entry(&entry.key).or_default().push(index);
-            }
+    fn covered(&mut self, rules: &[RuleSource], read: &[Keys]) {
+        let mut by_key: Vec<(u64, u32)> = Vec::with_capacity(read.len());
+        for (index, rule) in (0..).zip(read) {
+            by_key.extend(rule.any.iter().map(|key| (*key, index)));
         }
+        by_key.sort_unstable();
         for (index, (rule, source)) in read.iter().zip(rules).enumerate() {
             let Some(first) = rule.any.first() else {
                 continue;
             };
-            let others = by_key
-                .get(first.key.as_str())
-                .into_iter()
-                .flatten()
-                .take(COMPARED_MAX);
-            for other in others.copied().filter(|other| *other != index) {
+            let start = by_key.partition_point(|(key, _)| key < first);
+            let same = by_key
+                .iter()
+                .skip(start)
+                .take_while(|(key, _)| key == first);
+            let others: Vec<usize> = same
+                .take(COMPARED_MAX)
+                .map(|(_, other)| *other as usize)
+                .collect();
+            for other in others.into_iter().filter(|other| *other != index) {
                 let (Some(wider), Some(wider_source)) = (read.get(other), rules.get(other)) else {
                     continue;
                 };
@@ -331,15 +360,13 @@ impl Review {
 const ENTRIES_COMPARED_MAX: usize = 4_000;
 
 /// Whether each of the entries is among the others.
-fn are_among(entries: &[Entry], others: &[Entry]) -> bool {
+fn are_among(entries: &[u64], others: &[u64]) -> bool {
     entries.len().saturating_mul(others.len()) <= ENTRIES_COMPARED_MAX
-        && entries
-            .iter()
-            .all(|entry| others.iter().any(|other| other.key == entry.key))
+        && entries.iter().all(|entry| others.contains(entry))
 }
 
 /// Whether everything that `rule` matches `wider` matches too.
-fn is_covered(rule: &Read, source: &RuleSource, wider: &Read, wider_source: &RuleSource) -> bool {
+fn is_covered(rule: &Keys, source: &RuleSource, wider: &Keys, wider_source: &RuleSource) -> bool {
     let has_filter =
         |source: &RuleSource| source.feeds.names.is_some() || source.feeds.tags.is_some();
     let takes_langs = wider_source.langs.is_empty()
@@ -360,11 +387,7 @@ fn is_covered(rule: &Read, source: &RuleSource, wider: &Read, wider_source: &Rul
         && !has_filter(wider_source)
         && are_among(&rule.any, &wider.any)
         && are_among(&wider.all, &rule.all)
-        && !rule
-            .any
-            .iter()
-            .chain(&wider.any)
-            .any(|entry| has_not(&entry.query) && wider_source.scope != source.scope)
+        && (wider_source.scope == source.scope || !rule.has_not && !wider.has_not)
 }
 
 fn has_not(query: &Query) -> bool {

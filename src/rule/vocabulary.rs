@@ -70,10 +70,10 @@ impl HashIndex {
 pub(super) struct Meaning {
     /// Sorted, each once.
     pub atoms: Vec<Atom>,
-    /// For the first letters of words that would make a closed compound with this one: a bit for each letter modulo 32.
+    /// For the words that would make a closed compound with this one: a bit for the two letters they begin with.
     pub heads: u32,
-    /// The folded word's own first letter.
-    pub first: Option<char>,
+    /// The bit of the word's own first two letters; 0 for a word without letters.
+    pub first: u32,
 }
 
 impl Vocabulary {
@@ -149,7 +149,7 @@ impl Vocabulary {
         meaning.atoms.dedup();
         let folded = stem::folded_word(first, word);
         meaning.heads = self.heads(&folded);
-        meaning.first = folded.chars().next();
+        meaning.first = head_bit(&folded);
     }
 
     /// The atoms of two neighbouring words of a text taken as one: `air strike` for `airstrike`.
@@ -161,14 +161,14 @@ impl Vocabulary {
         let (first, second) = reading.langs_for(&joined);
         for lang in [Some(first), second].into_iter().flatten() {
             let beginning = stem::folded_word(lang, before);
-            let next = stem::folded_word(lang, after).chars().next();
+            let next = stem::folded_word(lang, after);
             let start = atoms.len();
             self.inflected(&joined, lang, atoms);
             let mut index = start;
             while let Some(atom) = atoms.get(index) {
                 match self
                     .def(*atom)
-                    .is_some_and(|def| begins(def, &beginning, next))
+                    .is_some_and(|def| begins(def, &beginning, &next))
                 {
                     true => index += 1,
                     false => _ = atoms.swap_remove(index),
@@ -231,19 +231,17 @@ impl Vocabulary {
             let Some(rest) = word.strip_prefix(folded) else {
                 break;
             };
-            if let Some(next) = rest.chars().next() {
-                letters |= head_bit(next);
-            }
+            letters |= head_bit(rest);
         }
         letters
     }
 }
 
-/// Whether the atom's word may be written as two, the first of them being this and the second beginning so.
-fn begins(def: &AtomDef, beginning: &str, next: Option<char>) -> bool {
+/// Whether the atom's word may be written as two, the first of them being this and the second beginning as that one does.
+fn begins(def: &AtomDef, beginning: &str, next: &str) -> bool {
     closed_word(def).is_some_and(|word| {
-        word.strip_prefix(beginning)
-            .is_some_and(|rest| next.is_some() && rest.chars().next() == next)
+        let rest = word.strip_prefix(beginning).filter(|rest| !rest.is_empty());
+        rest.is_some_and(|rest| rest.chars().take(2).eq(next.chars().take(2)))
     })
 }
 
@@ -255,9 +253,15 @@ fn closed_word(def: &AtomDef) -> Option<String> {
     is_closed.then_some(word)
 }
 
-/// The bit of a letter in [`Meaning::heads`].
-pub(super) fn head_bit(letter: char) -> u32 {
-    1 << (letter as u32 & 31)
+/// The bit of a word in [`Meaning::heads`]: 32 classes of its first two letters.
+fn head_bit(folded: &str) -> u32 {
+    let mut letters = folded.chars().map(u32::from);
+    match (letters.next(), letters.next()) {
+        (None, _) => 0,
+        (Some(first), second) => {
+            1 << (first.wrapping_mul(7).wrapping_add(second.unwrap_or(0)) & 31)
+        }
+    }
 }
 
 /// Whether words of this language are what the atom stands for.

@@ -380,10 +380,10 @@ impl<'a> Naive<'a> {
             let is_long = whole.chars().count() >= 4 && whole.chars().all(char::is_alphabetic);
             let is_divided = |language| {
                 let first = stem::folded_word(language, word);
-                let second = stem::folded_word(language, next).chars().next();
-                whole
-                    .strip_prefix(&first)
-                    .is_some_and(|rest| second.is_some() && rest.chars().next() == second)
+                let second = stem::folded_word(language, next);
+                whole.strip_prefix(&first).is_some_and(|rest| {
+                    !rest.is_empty() && rest.chars().take(2).eq(second.chars().take(2))
+                })
             };
             if is_long && meets(reading, rule, &format!("{word}{next}"), lang, &is_divided) {
                 ends.push(at + 2);
