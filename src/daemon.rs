@@ -249,6 +249,9 @@ pub async fn run(path: &Path, environment: &Environment) -> Result<(), RunError>
         .map_err(|error| RunError::Other(format!("cannot listen for signals: {error}")))?;
     let (config, warnings) = load(path, environment).await.map_err(RunError::Config)?;
     log_problems(&warnings);
+    // From here on: what is saved once the daemon is ready must not be missed.
+    let mut saved = SavedFiles::default();
+    saved.follow(&config, environment);
     let store_path = config.store.path.clone();
     let store = {
         let path = store_path.clone();
@@ -264,7 +267,7 @@ pub async fn run(path: &Path, environment: &Environment) -> Result<(), RunError>
         .map_err(RunError::Store)?;
     announce(&config, &store).await;
     systemd::ready(&status(&config)).await;
-    let damaged = serve(&node, config, path, environment, &mut signals).await;
+    let damaged = serve(&node, config, path, environment, &mut signals, &mut saved).await;
     systemd::stopping().await;
     node.stop(STOP_WITHIN).await;
     match damaged {
@@ -283,13 +286,12 @@ async fn serve(
     path: &Path,
     environment: &Environment,
     signals: &mut Signals,
+    saved: &mut SavedFiles,
 ) -> Option<StoreError> {
     let store_path = config.store.path.clone();
     let check_archive = node.store.check_archive(&store_path);
     tokio::pin!(check_archive);
     let mut is_checking = true;
-    let mut saved = SavedFiles::default();
-    saved.follow(&config, environment);
     // A third of the limit: one late sign of life is no reason to be restarted.
     let watchdog = systemd::watchdog_limit().map(|limit| limit / 3);
     let mut next_watchdog = Instant::now();
@@ -302,7 +304,7 @@ async fn serve(
                 tracing::info!("stopping");
                 return None;
             }
-            () = reload_wanted(&mut signals.hangup, &saved) => {
+            () = reload_wanted(&mut signals.hangup, saved) => {
                 systemd::reloading().await;
                 if let Some(new) = reload(node, &config, path, environment).await {
                     config = new;

@@ -94,7 +94,12 @@ impl Watched {
         for file in files {
             let real = file.canonicalize().ok();
             for path in [Some(file), real].into_iter().flatten() {
-                watched.folders.extend(path.parent().map(Path::to_owned));
+                watched.folders.extend(path.parent().map(|folder| {
+                    match folder.as_os_str().is_empty() {
+                        true => PathBuf::from("."),
+                        false => folder.to_owned(),
+                    }
+                }));
                 watched.names.extend(path.file_name().map(OsStr::to_owned));
             }
         }

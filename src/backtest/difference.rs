@@ -58,6 +58,6 @@ fn take<'a>(
     is_it: impl Fn(&&Opened) -> bool,
 ) -> Option<&'a Opened> {
     let from = from?;
-    let at = from.iter().position(|opened| is_it(opened))?;
+    let at = from.iter().position(is_it)?;
     Some(from.remove(at))
 }

@@ -199,14 +199,9 @@ struct Story {
 impl Stories {
     /// The story that any of these keys belongs to, where it still lives.
     fn find(&self, keys: &[u64], since: Timestamp) -> Option<usize> {
-        let known = keys.iter().filter_map(|key| self.by_key.get(key).copied());
-        known
-            .filter(|story| {
-                self.stories
-                    .get(*story)
-                    .is_some_and(|story| story.last_seen >= since)
-            })
-            .next()
+        let mut known = keys.iter().filter_map(|key| self.by_key.get(key).copied());
+        let lives = |story: &Story| story.last_seen >= since;
+        known.find(|story| self.stories.get(*story).is_some_and(lives))
     }
 
     /// An item joins a story, or opens one.

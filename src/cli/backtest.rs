@@ -214,11 +214,8 @@ impl Replay<'_> {
     }
 
     /// What each set of rules finds.
-    fn found(
-        &mut self,
-        mut hits: impl FnMut(&mut Trial<'_>) -> Vec<RuleHits>,
-    ) -> Vec<Vec<RuleHits>> {
-        self.trials.iter_mut().map(|trial| hits(trial)).collect()
+    fn found(&mut self, hits: impl FnMut(&mut Trial<'_>) -> Vec<RuleHits>) -> Vec<Vec<RuleHits>> {
+        self.trials.iter_mut().map(hits).collect()
     }
 
     fn add(&mut self, moment: Moment, feed: &Arc<Feed>, item: Item, found: Vec<Vec<RuleHits>>) {

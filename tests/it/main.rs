@@ -1,5 +1,6 @@
 //! What a user could notice, told at the border: scenarios in virtual time, the real network on loopback, the built binary.
 
+mod backtest;
 mod cli;
 mod config;
 mod crash;

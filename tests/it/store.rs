@@ -183,6 +183,18 @@ async fn a_poll_is_recorded_whole() {
             ),
             ("a", "first-report")
         );
+        // The archive comes in batches, each after the last number of the one before.
+        assert_eq!(store.archive_size(at(1)).await.unwrap(), 2);
+        let first = store.archive_after(0, at(1), 1).await.unwrap();
+        let rest = store.archive_after(first[0].0, at(1), 9).await.unwrap();
+        let archived = [&first[..], &rest[..]].concat();
+        let ids: Vec<_> = archived
+            .iter()
+            .map(|(_, found)| found.item.id.as_str())
+            .collect();
+        assert_eq!(ids, ["1", "2"]);
+        assert_eq!(store.archive_size(at(2)).await.unwrap(), 0);
+        assert_eq!(store.archive_after(0, at(2), 9).await.unwrap().len(), 0);
     })
     .await;
 }

@@ -416,6 +416,7 @@ impl World {
             feeds: self.feeds.iter().map(feed).collect(),
             receivers: self.hooks.iter().map(|hook| receiver(hook)).collect(),
             rules: Arc::new(rules),
+            watch: false,
             lists: 0,
             watch: false,
         }
