@@ -418,7 +418,6 @@ impl World {
             rules: Arc::new(rules),
             watch: false,
             lists: 0,
-            watch: false,
         }
     }
 }
