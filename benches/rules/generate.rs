@@ -98,7 +98,7 @@ fn rule(words: &Words, random: &mut Random) -> Rule {
     match kind {
         0..30 => {
             let mut all = vec![word(), word()];
-            if kind % 2 == 0 {
+            if kind.is_multiple_of(2) {
                 all.push(word());
             }
             Rule::And(all)
@@ -109,7 +109,7 @@ fn rule(words: &Words, random: &mut Random) -> Rule {
         }
         50..70 => {
             let mut others = vec![word()];
-            if kind % 2 == 0 {
+            if kind.is_multiple_of(2) {
                 others.extend([word(), word()]);
             }
             Rule::Near(word(), others)
@@ -150,7 +150,7 @@ impl Words {
                     if count.1 != number {
                         *count = (count.0 + 1, number);
                     }
-                    if before.len() >= 4 && word.len() >= 4 && number % 3 == 0 {
+                    if before.len() >= 4 && word.len() >= 4 && number.is_multiple_of(3) {
                         pairs.push((before.clone(), word.to_owned()));
                     }
                 }

@@ -214,16 +214,11 @@ impl<'a> Parser<'a> {
     fn and(&mut self) -> Result<Query, QueryError> {
         let mut sides = vec![self.near()?];
         loop {
-            if self.next_if(&TokenKind::And) {
-                sides.push(self.near()?);
-            } else if self
-                .peek()
-                .is_some_and(|token| token.kind == TokenKind::Not)
-            {
-                sides.push(self.near()?);
-            } else {
+            let is_not = |token: &Token| token.kind == TokenKind::Not;
+            if !self.next_if(&TokenKind::And) && !self.peek().is_some_and(is_not) {
                 return Ok(join(sides, QueryKind::And));
             }
+            sides.push(self.near()?);
         }
     }
 

@@ -29,8 +29,7 @@ pub fn lower(word: &str, lang: Lang, out: &mut String) {
         }
         return;
     }
-    let mut letters = NFKC.normalize_iter(word.chars()).peekable();
-    while let Some(letter) = letters.next() {
+    for letter in NFKC.normalize_iter(word.chars()) {
         // NFKC keeps what has no composed form: a capital İ lowered elsewhere leaves a dot behind.
         if !is_unseen(letter) {
             lower_char(letter, lang, out);

@@ -380,7 +380,9 @@ struct Letters {
     arabic_script: usize,
     hebrew: usize,
     unspaced: usize,
-    other: [(Option<Script>, usize); 1],
+    /// The last of the other scripts, and the letters of all of them.
+    other: Option<Script>,
+    others: usize,
     ukrainian: usize,
     russian: usize,
     persian: usize,
@@ -389,45 +391,64 @@ struct Letters {
 }
 
 impl Letters {
+    /// Counts the title and, where that is short, the beginning of the text. Every item that is not plainly Latin passes
+    /// here: ranges instead of property tables.
     fn count(title: &str, text: &str) -> Letters {
         let mut count = Letters::default();
-        for letter in title.chars().chain(head(text, DETECT_BYTES).chars()) {
-            match script_of(letter) {
-                Some(Script::Latin) => count.latin += 1,
-                Some(Script::Cyrillic) => {
-                    count.cyrillic += 1;
-                    count.ukrainian += usize::from("іїєґІЇЄҐ".contains(letter));
-                    count.russian += usize::from("ыэъёЫЭЪЁ".contains(letter));
-                }
-                Some(Script::Arabic) => {
-                    count.arabic_script += 1;
-                    count.persian += usize::from("پچژگیک".contains(letter));
-                    count.arabic += usize::from("ةىيكأإ".contains(letter));
-                    count.urdu += usize::from("ٹڈڑںےھ".contains(letter));
-                }
-                Some(Script::Hebrew) => count.hebrew += 1,
-                Some(Script::Unspaced) => count.unspaced += 1,
-                Some(script) => {
-                    let [(kind, number)] = &mut count.other;
-                    *kind = Some(script);
-                    *number += 1;
-                }
-                None => {}
-            }
+        count.add(head(title, DETECT_BYTES));
+        if title.len() < DETECT_BYTES / 4 {
+            count.add(head(text, DETECT_BYTES / 2));
         }
         count
     }
 
+    fn add(&mut self, text: &str) {
+        for letter in text.chars() {
+            match letter {
+                'a'..='z' | 'A'..='Z' | '\u{C0}'..='\u{24F}' => self.latin += 1,
+                '\0'..='\u{BF}' => {}
+                '\u{400}'..='\u{52F}' => {
+                    self.cyrillic += 1;
+                    match letter {
+                        'і' | 'ї' | 'є' | 'ґ' | 'І' | 'Ї' | 'Є' | 'Ґ' => {
+                            self.ukrainian += 1
+                        }
+                        'ы' | 'э' | 'ъ' | 'ё' | 'Ы' | 'Э' | 'Ъ' | 'Ё' => self.russian += 1,
+                        _ => {}
+                    }
+                }
+                '\u{620}'..='\u{6FF}' => {
+                    self.arabic_script += 1;
+                    match letter {
+                        'پ' | 'چ' | 'ژ' | 'گ' | 'ی' | 'ک' => self.persian += 1,
+                        'ة' | 'ى' | 'ي' | 'ك' | 'أ' | 'إ' => self.arabic += 1,
+                        'ٹ' | 'ڈ' | 'ڑ' | 'ں' | 'ے' | 'ھ' => self.urdu += 1,
+                        _ => {}
+                    }
+                }
+                '\u{5D0}'..='\u{5EA}' => self.hebrew += 1,
+                _ => match script_of(letter) {
+                    Some(Script::Latin) => self.latin += 1,
+                    Some(Script::Unspaced) => self.unspaced += 1,
+                    Some(script) => {
+                        self.other = Some(script);
+                        self.others += 1;
+                    }
+                    None => {}
+                },
+            }
+        }
+    }
+
     /// The script of most letters. A letter of an unspaced script counts thrice: it is about a syllable.
     fn script(&self) -> Option<Script> {
-        let [(other, other_count)] = self.other;
         [
             (Some(Script::Latin), self.latin),
             (Some(Script::Cyrillic), self.cyrillic),
             (Some(Script::Arabic), self.arabic_script),
             (Some(Script::Hebrew), self.hebrew),
             (Some(Script::Unspaced), self.unspaced * 3),
-            (other, other_count),
+            (self.other, self.others),
         ]
         .into_iter()
         .rev()

@@ -220,7 +220,10 @@ fn any_query() -> impl Strategy<Value = Query> {
     })
 }
 
-fn lists() -> Vec<(&'static str, Vec<(Option<&'static str>, &'static str)>)> {
+/// A list's name, and its entries with their languages.
+type NamedList = (&'static str, Vec<(Option<&'static str>, &'static str)>);
+
+fn lists() -> Vec<NamedList> {
     vec![
         (
             "one",
