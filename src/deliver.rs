@@ -148,9 +148,17 @@ impl Job for Deliveries {
             is_away = !went_through;
             settled.extend(settlement.map(|settlement| (owed.id, settlement)));
         }
-        if let Err(error) = self.0.store.settle(settled, self.0.clock.now()).await {
-            // What went out will go out again with the same id; waiting keeps a full disk from becoming a flood.
-            tracing::error!(receiver = %round.receiver.name, %error, "deliveries made but not recorded; they will be repeated with the same ids");
+        // What went out and cannot be recorded (a full disk) stays claimed, so that it does not go out again and again.
+        let mut has_failed = false;
+        while let Err(error) = self
+            .0
+            .store
+            .settle(settled.clone(), self.0.clock.now())
+            .await
+        {
+            if !std::mem::replace(&mut has_failed, true) {
+                tracing::error!(receiver = %round.receiver.name, %error, "deliveries made but not recorded yet, trying again");
+            }
             tokio::time::sleep(STORE_REST).await;
         }
     }

@@ -10,7 +10,10 @@ mod tally;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::Ordering},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -68,6 +71,7 @@ pub struct Poller {
     owed: Arc<Notify>,
     tally: Tally,
     thinking: Semaphore,
+    is_store_failing: AtomicBool,
 }
 
 /// The claim on a due feed; dropped unfinished, the feed is tried again soon.
@@ -120,9 +124,19 @@ impl Job for Polls {
             return turn.finish(Timestamp::MAX);
         };
         match self.0.poll(turn.feed, &feed, &watched).await {
-            Ok(next) => turn.finish(next),
+            Ok(next) => {
+                if self.0.is_store_failing.swap(false, Ordering::Relaxed) {
+                    tracing::info!("polls are recorded again");
+                }
+                turn.finish(next);
+            }
             Err(error) => {
-                tracing::error!(feed = %feed.name, %error, "poll not recorded, trying again")
+                // One line for all feeds: a full disk stops every one of them.
+                if !self.0.is_store_failing.swap(true, Ordering::Relaxed) {
+                    tracing::error!(feed = %feed.name, %error, "polls are not recorded; their items stay new and are tried again");
+                }
+                let rest = feed.poll.interval.max(STORE_REST);
+                turn.finish(time::after(self.0.clock.now(), rest));
             }
         }
     }
@@ -147,6 +161,7 @@ impl Poller {
             owed,
             tally: Tally::default(),
             thinking: Semaphore::new(THINKING_MAX),
+            is_store_failing: AtomicBool::new(false),
         }
     }
 
