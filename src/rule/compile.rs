@@ -3,20 +3,20 @@
 //! Sharing first: a word, phrase or list that many rules use becomes one node. `AND` under NEAR is spread: `(a AND b)
 //! NEAR/8 c` is `a NEAR/8 c AND b NEAR/8 c`, and a `NOT` beside them stays a condition on the whole scope.
 
+mod regexes;
+
 use std::{
     collections::{HashMap, HashSet},
     num::NonZeroU32,
     ops::Range,
 };
 
-use regex::RegexBuilder;
-
 use super::{
     Place, RuleProblem, RuleSource, Scope, Text,
     lists::Lists,
     program::{
-        Gate, LIST_TARGET, ListDef, Node, NodeId, Phrase, Program, RegexDef, RuleProgram, Signal,
-        Slice, Target, Triggers, View,
+        LIST_TARGET, ListDef, Node, NodeId, Phrase, Program, RuleProgram, Signal, Slice, Target,
+        Triggers, View,
     },
     query::{self, FieldName, NearKind, Pattern, PatternKind, Query, QueryKind},
     vocabulary::{Atom, AtomDef, Vocabulary},
@@ -27,8 +27,6 @@ use crate::text::{
     words,
 };
 
-/// Compiled size of one regular expression, in bytes.
-const REGEX_BYTES_MAX: usize = 1 << 20;
 /// Nodes that one rule may spread to when `AND` stands under NEAR.
 const SPREAD_NODES_MAX: usize = 100_000;
 
@@ -365,43 +363,6 @@ impl Compiler {
         Ok(node)
     }
 
-    fn regex(&mut self, pattern: &str, query: &Query, context: Context) -> Result<NodeId, Refused> {
-        let leaf = Leaf::Regex(pattern.into(), context.view);
-        if let Some(node) = self.leaf_ids.get(&leaf) {
-            return Ok(*node);
-        }
-        let built = RegexBuilder::new(pattern)
-            .size_limit(REGEX_BYTES_MAX)
-            .dfa_size_limit(REGEX_BYTES_MAX)
-            .nest_limit(100)
-            .build();
-        match built {
-            Ok(regex) => {
-                let index = self.program.regexes.len() as u32;
-                self.program.regexes.push(RegexDef {
-                    regex,
-                    pattern: pattern.into(),
-                });
-                let node = self.push(Node::Regex {
-                    regex: index,
-                    view: context.view,
-                });
-                self.leaf_ids.insert(leaf, node);
-                Ok(node)
-            }
-            Err(error) => {
-                let (range, message) = regex_problem(pattern, &query.range, &error);
-                self.problem(
-                    context.place,
-                    Some(range),
-                    message,
-                    "the syntax is that of Rust's regex crate: docs.rs/regex",
-                );
-                Err(Refused)
-            }
-        }
-    }
-
     /// `lang:en`, `lang:(en OR fr)`.
     fn lang(&mut self, inner: &Query, context: Context) -> Result<NodeId, Refused> {
         match &inner.kind {
@@ -565,29 +526,6 @@ impl Compiler {
         }
     }
 
-    fn gate(&mut self) {
-        let mut literals = Vec::new();
-        let mut gate = Gate::default();
-        for (index, def) in (0..).zip(&self.program.regexes) {
-            match weight::regex_literals(&def.pattern) {
-                Some(found) => {
-                    for literal in found {
-                        literals.push(literal);
-                        gate.owners.push(index);
-                    }
-                }
-                None => gate.ungated.push(index),
-            }
-        }
-        if !literals.is_empty() {
-            gate.literals = aho_corasick::AhoCorasick::new(&literals).ok();
-            if gate.literals.is_none() {
-                gate.ungated = (0..self.program.regexes.len() as u32).collect();
-            }
-        }
-        self.program.gate = gate;
-    }
-
     fn triggers(&mut self) {
         let program = &self.program;
         let chooser = weight::Chooser::new(program);
@@ -640,35 +578,4 @@ fn closed_form(patterns: &[Pattern], texts: &[(&str, PatternKind)]) -> Option<St
     let is_part =
         |part: &str| part.chars().all(char::is_alphabetic) && part.chars().count() >= letters_min;
     (is_part(first) && is_part(second)).then(|| format!("{first}{second}"))
-}
-
-fn regex_problem(
-    pattern: &str,
-    range: &Range<usize>,
-    error: &regex::Error,
-) -> (Range<usize>, String) {
-    if let regex::Error::CompiledTooBig(limit) = error {
-        return (
-            range.clone(),
-            format!("regular expression needs more than {limit} bytes"),
-        );
-    }
-    let parsed = regex_syntax::Parser::new().parse(pattern);
-    let (span, what) = match &parsed {
-        Err(regex_syntax::Error::Parse(error)) => (Some(error.span()), error.kind().to_string()),
-        Err(regex_syntax::Error::Translate(error)) => {
-            (Some(error.span()), error.kind().to_string())
-        }
-        _ => (None, error.to_string()),
-    };
-    // An escaped slash before the place shifts it; then the whole expression is marked.
-    let place = span.filter(|_| !pattern.contains('/')).map(|span| {
-        let start = range.start + 1 + span.start.offset;
-        let end = range.start + 1 + span.end.offset;
-        start..end.max(start + 1).min(range.end)
-    });
-    (
-        place.unwrap_or_else(|| range.clone()),
-        format!("bad regular expression: {what}"),
-    )
 }
