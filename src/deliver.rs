@@ -26,8 +26,6 @@ const WAIT_MAX: Duration = Duration::from_secs(3600);
 /// The shortest and the longest rest of a receiver that fails: the longest is how late its recovery is noticed at most.
 const REST_MIN: Duration = Duration::from_millis(100);
 const REST_MAX: Duration = Duration::from_secs(300);
-/// A service's `Retry-After` is honoured up to this.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(86_400);
 /// A delivery that still fails so long after it was first owed is given up.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(3 * 86_400);
 /// Failures in a row after which the receiver itself counts as failing. Fewer are taken as the deliveries' own: a receiver
@@ -274,7 +272,6 @@ impl Postman {
                 (Some(Settlement::Dead { problem }), true)
             }
             Verdict::TryAfter(asked, problem) => {
-                let asked = asked.map(|wait| wait.min(RETRY_AFTER_MAX));
                 self.went_wrong(receiver, now, asked, &problem);
                 let age = time::until(owed.owed_since, now);
                 if age >= GIVE_UP_AFTER {

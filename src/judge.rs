@@ -257,25 +257,15 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
-    use crate::rule::FeedFilter;
 
     fn rule(id: &str, per: Per) -> RuleSource {
         RuleSource {
             id: id.to_owned(),
-            place: Default::default(),
             title: "Armed group gains ground".to_owned(),
             severity: crate::model::Severity::High,
             tags: vec!["syria".to_owned()],
-            any: Vec::new(),
-            all: Vec::new(),
-            none: Vec::new(),
-            scope: Default::default(),
-            langs: Vec::new(),
-            feeds: FeedFilter::default(),
             per,
-            cooldown: None,
-            fire: Vec::new(),
-            ignore: Vec::new(),
+            ..RuleSource::default()
         }
     }
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use wirewatch::{
-    model::{Item, Severity},
-    rule::{FeedFilter, Per, Place, RuleSource, Scope, Text},
+    model::Item,
+    rule::{Place, RuleSource, Text},
 };
 
 /// A generated rule, in a shape that every contender understands.
@@ -39,23 +39,11 @@ impl Rule {
     pub fn source(&self, index: usize) -> RuleSource {
         RuleSource {
             id: format!("rule-{index}"),
-            place: Place::default(),
-            title: String::new(),
-            severity: Severity::Medium,
-            tags: Vec::new(),
             any: vec![Text {
                 text: self.query(),
                 place: Place::default(),
             }],
-            all: Vec::new(),
-            none: Vec::new(),
-            scope: Scope::Lead,
-            langs: Vec::new(),
-            feeds: FeedFilter::default(),
-            per: Per::Story,
-            cooldown: None,
-            fire: Vec::new(),
-            ignore: Vec::new(),
+            ..RuleSource::default()
         }
     }
 }

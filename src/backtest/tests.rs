@@ -1,5 +1,5 @@
 use super::*;
-use crate::rule::{FeedFilter, Place, RuleSource, Text};
+use crate::rule::{Place, RuleSource, Text};
 
 fn rule(id: &str, query: &str, per: Per) -> RuleSource {
     let text = Text {
@@ -8,20 +8,9 @@ fn rule(id: &str, query: &str, per: Per) -> RuleSource {
     };
     RuleSource {
         id: id.to_owned(),
-        place: Place(0),
-        title: String::new(),
-        severity: Default::default(),
-        tags: Vec::new(),
         any: vec![text],
-        all: Vec::new(),
-        none: Vec::new(),
-        scope: Default::default(),
-        langs: Vec::new(),
-        feeds: FeedFilter::default(),
         per,
-        cooldown: None,
-        fire: Vec::new(),
-        ignore: Vec::new(),
+        ..RuleSource::default()
     }
 }
 

@@ -160,10 +160,7 @@ fn mark(matched: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        model::{Field, Hit, Severity},
-        rule::{FeedFilter, Per, Place, Scope},
-    };
+    use crate::model::{Field, Hit, Severity};
 
     fn tree(
         label: &str,
@@ -212,20 +209,9 @@ mod tests {
     fn shown(explanation: &RuleExplanation, is_full: bool) -> String {
         let source = RuleSource {
             id: "advance".to_owned(),
-            place: Place::default(),
             title: "Gains".to_owned(),
             severity: Severity::High,
-            tags: Vec::new(),
-            any: Vec::new(),
-            all: Vec::new(),
-            none: Vec::new(),
-            scope: Scope::Lead,
-            langs: Vec::new(),
-            feeds: FeedFilter::default(),
-            per: Per::Story,
-            cooldown: None,
-            fire: Vec::new(),
-            ignore: Vec::new(),
+            ..RuleSource::default()
         };
         let lines = rule(&source, explanation, is_full).join("\n");
         anstream::adapter::strip_str(&lines).to_string()

@@ -8,10 +8,7 @@
 use std::time::Duration;
 
 use super::{Verdict, clean_line};
-use crate::{
-    envelope::Response,
-    time::{self, Timestamp},
-};
+use crate::{envelope::Response, schedule, time::Timestamp};
 
 /// The longest that a service may make us wait; past it we ask again.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(86_400);
@@ -29,14 +26,7 @@ pub fn http_verdict(response: &Response, now: Timestamp) -> Verdict {
 /// `Retry-After` in both its forms (RFC 9110, 10.2.3): seconds, or a date, of which the time from `now` is taken. At most
 /// a day; `None` where it is missing, malformed, zero or past, which leaves the usual backoff.
 pub fn retry_after(response: &Response, now: Timestamp) -> Option<Duration> {
-    let text = response.header_text("retry-after")?;
-    let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than fit are still a wish to wait long.
-        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
-    } else {
-        let date = Timestamp::try_from(httpdate::parse_http_date(text).ok()?).ok()?;
-        time::until(now, date)
-    };
+    let wait = schedule::retry_after(response.header_text("retry-after")?, now)?;
     (!wait.is_zero()).then_some(wait.min(RETRY_AFTER_MAX))
 }
 

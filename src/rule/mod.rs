@@ -47,7 +47,7 @@ pub struct Text {
 pub struct Place(pub u32);
 
 /// A rule before it is compiled: values checked, queries not yet read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct RuleSource {
     pub id: String,
     /// Where the rule's table begins.

@@ -19,7 +19,7 @@ use wirewatch::{
         Notifier, Receiver, Wants,
         webhook::{self, Webhook},
     },
-    rule::{FeedFilter, Per, RuleSet, RuleSource, Scope, Text},
+    rule::{Per, RuleSet, RuleSource, Text},
     store::Store,
     time::{self, Clock, Timestamp},
 };
@@ -369,23 +369,14 @@ impl World {
     fn config(&self) -> Config {
         let rule = RuleSource {
             id: "watch".to_owned(),
-            place: Default::default(),
             title: "The word was seen".to_owned(),
             severity: Severity::High,
-            tags: Vec::new(),
             any: vec![Text {
                 text: self.word.clone(),
                 place: Default::default(),
             }],
-            all: Vec::new(),
-            none: Vec::new(),
-            scope: Scope::Lead,
-            langs: Vec::new(),
-            feeds: FeedFilter::default(),
             per: Per::Item,
-            cooldown: None,
-            fire: Vec::new(),
-            ignore: Vec::new(),
+            ..RuleSource::default()
         };
         let (rules, _) = RuleSet::compile(vec![rule], Vec::new()).unwrap();
         let feed = |name: &String| {

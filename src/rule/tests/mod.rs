@@ -15,20 +15,8 @@ pub(super) fn text(text: &str) -> Text {
 pub(super) fn rule(any: &[&str]) -> RuleSource {
     RuleSource {
         id: "rule".to_owned(),
-        place: Place::default(),
-        title: String::new(),
-        severity: Severity::Medium,
-        tags: Vec::new(),
         any: any.iter().map(|query| text(query)).collect(),
-        all: Vec::new(),
-        none: Vec::new(),
-        scope: Scope::Lead,
-        langs: Vec::new(),
-        feeds: FeedFilter::default(),
-        per: Per::Story,
-        cooldown: None,
-        fire: Vec::new(),
-        ignore: Vec::new(),
+        ..RuleSource::default()
     }
 }
 
