@@ -7,7 +7,7 @@
 //!            POLL (work loop 1)                                             DELIVER (work loop 2)
 //! due feed --net--> bytes --parse--> items --rule--> hits      owed --compose--> envelope --net--> reply --verdict--> settle
 //!   ^                                                 |          ^                                                      |
-//!   |                                  judge (story, cooldown)   |                                                      |
+//!   |                                  judge (story, backfill)   |                                                      |
 //!   '--- next poll <--- record_poll: one transaction <-'- rows --'   <----- done | due again at | dead: one transaction-'
 //! ```
 //!
@@ -27,6 +27,21 @@
 //! 4 config daemon saved systemd log
 //! 5 cli
 //! ```
+//!
+//! # What always holds, and the test that guards it
+//!
+//! 1. An item and the deliveries it causes are recorded in the transaction that records the feed's validators and next poll:
+//!    `store::a_poll_is_recorded_whole`, `store::a_poll_that_cannot_be_judged_changes_nothing`.
+//! 2. A revision is owed to a receiver once; it arrives twice only where an answer was lost, then with the same id:
+//!    `crash::kills_at_any_moment_lose_no_alert`, `daemon::forty_kills_lose_no_alert`.
+//! 3. A first poll floods nobody: `scenarios::a_first_contact_floods_nobody`.
+//! 4. A rule set that compiles can always be matched, as its definition says: `rule::tests::property`.
+//! 5. Layers 0 and 1 have no clock, no I/O and no `async`: `tidy::thought_has_no_clock_no_io_and_no_async`.
+//! 6. A server is asked conditionally and never early: `scenarios::one_request_is_unconditional_and_none_is_early`.
+//! 7. A dead receiver delays no other: `scenarios::a_dead_receiver_delays_no_other_and_gets_all_after_a_day_in_order`.
+//! 8. A bad configuration neither starts the daemon nor replaces a good one: `daemon::sighup_takes_what_passes_check_and_refuses_the_rest`.
+//! 9. No message shows a secret: `config::no_slip_shows_a_secret`.
+//! 10. A store that cannot be trusted is refused and left as it is: `store::what_cannot_be_trusted_is_refused_and_left_as_it_is`.
 
 pub mod backtest;
 pub mod cli;
