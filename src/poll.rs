@@ -37,7 +37,8 @@ use crate::{
     rule::{RuleHits, RuleSet},
     schedule::{self, Agenda, Polled},
     store::{
-        Decided, FeedId, FeedState, Harvest, PollOutcome, PollRecord, Recorded, Store, StoreError,
+        Decided, FeedId, FeedState, Harvest, Judge, PollOutcome, PollRecord, Recorded, Store,
+        StoreError,
     },
     time::{self, Clock, Timestamp},
     work::{Job, Leased},
@@ -408,32 +409,15 @@ impl Poller {
                 },
             )
         };
-        let polled = if is_first_contact {
-            Polled::First
-        } else {
-            Polled::Answered
-        };
-        let next_poll = schedule::next_poll(&feed.name, feed.poll.interval, answered, polled);
         let outcome = PollOutcome::Items(harvest);
-        let changed = StateChange::of(feed, state, &outcome, answered);
-        let recorded = self
-            .store
-            .record_poll(
-                PollRecord {
-                    feed: state.id,
-                    at: answered,
-                    next_poll,
-                    outcome,
-                },
-                judge,
-            )
+        let (next_poll, recorded) = self
+            .record(feed, state, answered, outcome, None, judge)
             .await?;
-        self.tally.note(state.id, Contact::Answered);
-        changed.log(feed, state);
         self.announce(feed, &recorded);
         Ok(next_poll)
     }
 
+    /// Records a poll that gave no items.
     async fn settle(
         &self,
         feed: &Arc<Feed>,
@@ -442,38 +426,51 @@ impl Poller {
         outcome: PollOutcome,
         retry_after: Option<Duration>,
     ) -> Result<Timestamp, StoreError> {
-        let polled = match &outcome {
-            PollOutcome::Unchanged | PollOutcome::Items(_) => Polled::Answered,
-            PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => Polled::Failed {
-                failures: state.failures + 1,
-                retry_after,
-            },
+        let judge_nothing =
+            Box::new(|_: &Item, _: &dyn judge::Past<Error = StoreError>| Ok(Decided::default()));
+        let (next_poll, _) = self
+            .record(feed, state, answered, outcome, retry_after, judge_nothing)
+            .await?;
+        Ok(next_poll)
+    }
+
+    async fn record(
+        &self,
+        feed: &Arc<Feed>,
+        state: &FeedState,
+        answered: Timestamp,
+        outcome: PollOutcome,
+        retry_after: Option<Duration>,
+        judge: Judge,
+    ) -> Result<(Timestamp, Recorded), StoreError> {
+        let (polled, contact) = match &outcome {
+            PollOutcome::Items(_) if state.first_contact.is_none() => {
+                (Polled::First, Contact::Answered)
+            }
+            PollOutcome::Unchanged | PollOutcome::Items(_) => (Polled::Answered, Contact::Answered),
+            PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => (
+                Polled::Failed {
+                    failures: state.failures + 1,
+                    retry_after,
+                },
+                Contact::Failing,
+            ),
         };
         let next_poll = match &outcome {
             PollOutcome::Gone { .. } => Timestamp::MAX,
             _ => schedule::next_poll(&feed.name, feed.poll.interval, answered, polled),
         };
-        let contact = match polled {
-            Polled::Failed { .. } => Contact::Failing,
-            Polled::First | Polled::Answered => Contact::Answered,
-        };
         let changed = StateChange::of(feed, state, &outcome, answered);
-        let judge_nothing =
-            Box::new(|_: &Item, _: &dyn judge::Past<Error = StoreError>| Ok(Decided::default()));
-        self.store
-            .record_poll(
-                PollRecord {
-                    feed: state.id,
-                    at: answered,
-                    next_poll,
-                    outcome,
-                },
-                judge_nothing,
-            )
-            .await?;
+        let poll = PollRecord {
+            feed: state.id,
+            at: answered,
+            next_poll,
+            outcome,
+        };
+        let recorded = self.store.record_poll(poll, judge).await?;
         self.tally.note(state.id, contact);
         changed.log(feed, state);
-        Ok(next_poll)
+        Ok((next_poll, recorded))
     }
 
     fn announce(&self, feed: &Feed, recorded: &Recorded) {
