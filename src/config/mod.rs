@@ -109,6 +109,14 @@ pub fn check_feed_url(url: &str) -> Result<(), String> {
     }
 }
 
+/// Whether a feed, rule, list or receiver may be called so.
+///
+/// # Errors
+/// What is wrong with it, to follow the name: `is not a name`.
+pub fn check_name(name: &str) -> Result<(), String> {
+    value::name(name).map_err(|complaint| complaint.message)
+}
+
 /// A language tag as the configuration writes it: `en` for `en-GB`; `None` where it is none.
 pub fn lang_code(tag: &str) -> Option<String> {
     value::lang(tag).ok()
