@@ -25,7 +25,7 @@ use tokio::{
 
 use self::{
     ask::{Answer, address, host_of, moved_to, read_response, request},
-    change::StateChange,
+    change::{StateChange, notices},
     tally::Contact,
 };
 use crate::{
@@ -41,6 +41,7 @@ use crate::{
         Decided, FeedId, FeedState, Harvest, Judge, PollOutcome, PollRecord, Recorded, Store,
         StoreError,
     },
+    tell,
     time::{self, Clock, Timestamp},
 };
 
@@ -55,6 +56,8 @@ pub struct Watched {
     pub feeds: HashMap<FeedId, Arc<Feed>>,
     pub rules: Arc<RuleSet>,
     pub receivers: Vec<Arc<Receiver>>,
+    /// The names of the receivers that are told about wirewatch itself.
+    pub notices_to: Vec<String>,
     /// Polls in flight at once to one host.
     pub per_host: usize,
     pub allow_private: bool,
@@ -81,6 +84,7 @@ impl Poller {
             feeds: HashMap::new(),
             rules: Arc::new(RuleSet::default()),
             receivers: Vec::new(),
+            notices_to: Vec::new(),
             per_host: 1,
             allow_private: false,
         };
@@ -401,9 +405,15 @@ impl Poller {
             feed: state.id,
             at: answered,
             next_poll,
+            notices: notices(feed, &outcome),
+            notices_to: self.watched().notices_to.clone(),
             outcome,
         };
         let recorded = self.store.record_poll(poll, judge).await?;
+        if !recorded.notices.is_empty() {
+            recorded.notices.iter().for_each(tell::log);
+            self.owed.notify_one();
+        }
         self.tally.note(state.id, contact);
         changed.log(feed, state);
         Ok((next_poll, recorded))
