@@ -90,6 +90,7 @@ impl Node {
             loops: JoinSet::new(),
         };
         node.reload(config).await?;
+        node.poller.remember_urgent().await?;
         let polls = node.new_loop("poll", 0, &node.poll_slots, &node.feeds_changed);
         let deliveries = node.new_loop("deliver", 1, &node.delivery_slots, &node.owed);
         node.loops
