@@ -453,7 +453,9 @@ async fn what_was_committed_is_there_after_a_new_start() {
     drop(store);
     let store = Store::open(&path).unwrap();
     assert_eq!(
-        store.sync_feeds(vec![feed("a")], at(9)).await.unwrap()[0].plan.next_poll,
+        store.sync_feeds(vec![feed("a")], at(9)).await.unwrap()[0]
+            .plan
+            .next_poll,
         at(61)
     );
     assert_eq!(store.alerts(AlertFilter::default()).await.unwrap().len(), 1);
