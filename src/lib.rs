@@ -21,7 +21,7 @@
 //!
 //! ```layers
 //! 0 time secret model envelope
-//! 1 text parse rule story judge notice backtest schedule render notify
+//! 1 text parse rule story judge notice hub backtest schedule render notify
 //! 2 net store
 //! 3 work tell poll deliver sweep
 //! 4 config daemon saved systemd log
@@ -49,6 +49,7 @@ pub mod config;
 pub mod daemon;
 pub mod deliver;
 pub mod envelope;
+pub mod hub;
 pub mod judge;
 pub mod log;
 pub mod model;
