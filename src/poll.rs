@@ -8,6 +8,7 @@ mod ask;
 mod change;
 mod harvest;
 mod tally;
+mod think;
 mod turn;
 mod urgent;
 
@@ -20,15 +21,13 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::{Notify, Semaphore},
-    task::JoinError,
-};
+use tokio::sync::Notify;
 
 use self::{
     ask::{Answer, address, host_of, moved_to, read_answer, request},
     change::{StateChange, notices},
     tally::Contact,
+    think::Thinkers,
     urgent::{URGENT_FOR, URGENT_SEVERITY, Urgent},
 };
 use crate::{
@@ -51,8 +50,6 @@ use crate::{
 pub use tally::Tally;
 pub use turn::Polls;
 
-/// Documents read and items matched at once.
-const THINKING_MAX: usize = 4;
 /// What is watched, swapped whole on reload.
 #[derive(Clone, Debug)]
 pub struct Watched {
@@ -100,14 +97,22 @@ pub struct Poller {
     /// Rung when deliveries are owed.
     owed: Arc<Notify>,
     tally: Tally,
-    thinking: Semaphore,
+    thinkers: Thinkers,
     urgent: Urgent,
     is_store_failing: AtomicBool,
 }
 
 impl Poller {
     /// Nothing is watched until [`Poller::watch`] is called.
-    pub fn new(store: Store, net: Arc<dyn Net>, clock: Clock, owed: Arc<Notify>) -> Poller {
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn new(
+        store: Store,
+        net: Arc<dyn Net>,
+        clock: Clock,
+        owed: Arc<Notify>,
+    ) -> std::io::Result<Poller> {
         let nothing = Watched {
             feeds: HashMap::new(),
             rules: Arc::new(RuleSet::default()),
@@ -116,7 +121,7 @@ impl Poller {
             per_host: 1,
             allow_private: false,
         };
-        Poller {
+        Ok(Poller {
             store,
             net,
             clock,
@@ -124,10 +129,10 @@ impl Poller {
             agenda: Mutex::new(Agenda::new(1)),
             owed,
             tally: Tally::default(),
-            thinking: Semaphore::new(THINKING_MAX),
+            thinkers: Thinkers::start(clock)?,
             urgent: Urgent::default(),
             is_store_failing: AtomicBool::new(false),
-        }
+        })
     }
 
     /// Watches these feeds from here on. `states` are the rows of the same feeds.
@@ -254,7 +259,7 @@ impl Poller {
             etag: response.header("etag").map(<[u8]>::to_vec),
             last_modified: response.header("last-modified").map(<[u8]>::to_vec),
         };
-        let parsed = self.think(move || {
+        let parsed = self.thinkers.run(move |_| {
             let document = Document {
                 body: &response.body,
                 content_type: response.header_text("content-type"),
@@ -284,26 +289,16 @@ impl Poller {
             return Ok(HashMap::new());
         }
         let (feed, rules, items) = (feed.clone(), rules.clone(), items.to_vec());
-        let matched = self.think(move || {
+        let matched = self.thinkers.run(move |scratch| {
             items
                 .iter()
-                .map(|item| (item.key(), rules.hits(&feed, item)))
+                .map(|item| (item.key(), rules.hits_with(&feed, item, scratch)))
                 .filter(|(_, hits)| !hits.is_empty())
                 .collect()
         });
-        matched.await.map_err(|error| {
-            format!("a bug of ours: matching gave up on this feed's items ({error})")
-        })
-    }
-
-    /// Runs what needs the processor away from the async threads, and no more of it at once than keeps the processor busy:
-    /// each thread that has matched keeps working memory of its own.
-    async fn think<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, JoinError> {
-        let _place = self.thinking.acquire().await;
-        tokio::task::spawn_blocking(work).await
+        matched
+            .await
+            .map_err(|_| "a bug of ours: matching gave up on this feed's items".to_owned())
     }
 
     async fn record_items(

@@ -154,7 +154,8 @@ fn record_items(
             "UPDATE seen SET listed_day = ?3 WHERE feed = ?1 AND key = ?2 AND listed_day < ?3",
         )
         .map_err(&cannot)?;
-    for key in &harvest.listed {
+    let new: HashSet<ItemKey> = harvest.new.iter().map(Item::key).collect();
+    for key in harvest.listed.iter().filter(|key| !new.contains(key)) {
         list.execute(params![record.feed.0, signed(*key), today])
             .map_err(&cannot)?;
     }
