@@ -8,6 +8,8 @@ mod http;
 pub mod internet;
 mod local;
 mod mail;
+mod program;
+mod stage;
 mod words;
 
 use futures_util::future::BoxFuture;
