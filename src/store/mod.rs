@@ -126,6 +126,8 @@ pub struct PollRecord {
     pub wishes: Wishes,
     /// Whether the request had no validators.
     pub is_whole: bool,
+    /// Where permanent redirects led.
+    pub moved_to: Option<String>,
     pub outcome: PollOutcome,
     /// What the operator should know of the feed; see [`Store::notice`].
     pub notices: Vec<Notice>,
@@ -151,6 +153,7 @@ impl PollRecord {
             },
             wishes: Wishes::default(),
             is_whole: false,
+            moved_to: None,
             outcome,
             notices: Vec::new(),
             notices_to: Vec::new(),
@@ -181,7 +184,6 @@ pub struct Harvest {
     pub listed: Vec<ItemKey>,
     /// Those that were not seen before.
     pub new: Vec<Item>,
-    pub moved_to: Option<String>,
     /// The rhythm, where this answer taught something about it.
     pub rhythm: Option<Rhythm>,
     /// Items were lost before this answer: the feed is asked at its interval until then.
