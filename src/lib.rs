@@ -23,7 +23,7 @@
 //! 0 time secret model envelope
 //! 1 text parse rule story judge notice hub backtest schedule render notify
 //! 2 net store
-//! 3 work tell poll deliver sweep
+//! 3 work tell poll push deliver sweep
 //! 4 config daemon saved systemd log
 //! 5 cli
 //! ```
@@ -58,6 +58,7 @@ pub mod notice;
 pub mod notify;
 pub mod parse;
 pub mod poll;
+pub mod push;
 pub mod render;
 pub mod rule;
 pub mod saved;

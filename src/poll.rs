@@ -6,6 +6,7 @@
 
 mod ask;
 mod change;
+mod push;
 mod tally;
 
 use std::{
@@ -29,6 +30,7 @@ use self::{
 };
 use crate::{
     envelope::{Reply, Response},
+    hub::{self, Announced},
     judge::{self, Matched},
     model::{Feed, Item, ItemKey, Validators},
     net::Net,
@@ -45,6 +47,7 @@ use crate::{
     work::{Job, Leased},
 };
 
+pub use push::PushTaken;
 pub use tally::Tally;
 
 /// Documents read and items matched at once.
@@ -178,10 +181,10 @@ impl Poller {
             .filter_map(|state| {
                 let feed = watched.feeds.get(&state.id)?;
                 // A shorter interval in a new configuration counts from the last poll.
-                let sooner = state
-                    .last_poll
-                    .filter(|_| state.failures == 0)
-                    .map(|last| time::after(last, feed.poll.interval + feed.poll.interval / 10));
+                let sooner = state.last_poll.filter(|_| state.failures == 0).map(|last| {
+                    let interval = push::interval(feed, state, last);
+                    time::after(last, interval + interval / 10)
+                });
                 let due = sooner.map_or(state.next_poll, |sooner| sooner.min(state.next_poll));
                 Some((state.id, host_of(&feed.url), due))
             });
@@ -260,12 +263,14 @@ impl Poller {
             }
             Answer::Body(response) => {
                 let moved_to = moved_to(&state, address, &response);
+                let pointers = hub::Pointers::of(&response);
                 match self.read(response).await {
                     Ok((parsed, validators)) => {
                         let Parsed {
                             items,
                             is_partial,
                             dropped,
+                            hints,
                             ..
                         } = parsed;
                         if is_partial || dropped > 0 {
@@ -290,9 +295,19 @@ impl Poller {
                             listed,
                             new,
                             moved_to,
+                            announced: match is_partial {
+                                true => Announced::Unknown,
+                                false => hub::announced(&pointers, &hints),
+                            },
                         };
-                        self.record_items(feed, &state, answered, harvest, watched)
-                            .await
+                        self.record_items(
+                            feed,
+                            &state,
+                            answered,
+                            PollOutcome::Items(harvest),
+                            watched,
+                        )
+                        .await
                     }
                     Err(problem) => {
                         self.settle(
@@ -366,10 +381,14 @@ impl Poller {
         feed: &Arc<Feed>,
         state: &FeedState,
         answered: Timestamp,
-        harvest: Harvest,
+        outcome: PollOutcome,
         watched: &Arc<Watched>,
     ) -> Result<Timestamp, StoreError> {
-        let mut hits = match self.match_items(feed, &harvest.new, &watched.rules).await {
+        let new = match &outcome {
+            PollOutcome::Items(harvest) | PollOutcome::Pushed(harvest) => &harvest.new[..],
+            _ => &[],
+        };
+        let mut hits = match self.match_items(feed, new, &watched.rules).await {
             Ok(hits) => hits,
             // Recorded as if nothing had matched, an event would be lost; failed, the poll comes again.
             Err(problem) => {
@@ -413,7 +432,6 @@ impl Poller {
                 },
             )
         };
-        let outcome = PollOutcome::Items(harvest);
         let (next_poll, recorded) = self
             .record(feed, state, answered, outcome, None, judge)
             .await?;
@@ -451,7 +469,9 @@ impl Poller {
             PollOutcome::Items(_) if state.first_contact.is_none() => {
                 (Polled::First, Contact::Answered)
             }
-            PollOutcome::Unchanged | PollOutcome::Items(_) => (Polled::Answered, Contact::Answered),
+            PollOutcome::Unchanged | PollOutcome::Items(_) | PollOutcome::Pushed(_) => {
+                (Polled::Answered, Contact::Answered)
+            }
             PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => (
                 Polled::Failed {
                     failures: state.failures + 1,
@@ -462,7 +482,11 @@ impl Poller {
         };
         let next_poll = match &outcome {
             PollOutcome::Gone { .. } => Timestamp::MAX,
-            _ => schedule::next_poll(&feed.name, feed.poll.interval, answered, polled),
+            PollOutcome::Pushed(_) => state.next_poll,
+            _ => {
+                let interval = push::interval(feed, state, answered);
+                schedule::next_poll(&feed.name, interval, answered, polled)
+            }
         };
         let changed = StateChange::of(feed, state, &outcome, answered);
         let poll = PollRecord {

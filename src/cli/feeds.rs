@@ -283,6 +283,7 @@ mod tests {
             problem: problem.map(str::to_owned),
             moved_to: None,
             moved_times: 0,
+            pushed: None,
             gone: gone.map(at),
         }
     }

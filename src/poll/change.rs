@@ -35,7 +35,7 @@ impl StateChange {
             PollOutcome::Failed { problem } if state.failures == 0 => StateChange::Fails {
                 reason: problem.clone(),
             },
-            PollOutcome::Failed { .. } => StateChange::None,
+            PollOutcome::Failed { .. } | PollOutcome::Pushed(_) => StateChange::None,
             PollOutcome::Gone { .. } => StateChange::Gone,
             PollOutcome::Items(Harvest {
                 moved_to: Some(to), ..
@@ -94,6 +94,6 @@ pub fn notices(feed: &Feed, outcome: &PollOutcome) -> Vec<Notice> {
         PollOutcome::Unchanged | PollOutcome::Items(_) => {
             vec![gone(format!("{name} answers again"), true)]
         }
-        PollOutcome::Failed { .. } => Vec::new(),
+        PollOutcome::Failed { .. } | PollOutcome::Pushed(_) => Vec::new(),
     }
 }

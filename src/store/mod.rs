@@ -9,12 +9,15 @@ mod history;
 mod notices;
 mod polls;
 mod sqlite;
+mod subscriptions;
 
 use std::path::PathBuf;
 
 use crate::{
+    hub::Announced,
     judge::{Decision, Past},
     model::{Alert, Item, ItemKey, Notice, Severity, Validators},
+    secret::Secret,
     time::Timestamp,
 };
 
@@ -92,6 +95,16 @@ pub struct FeedState {
     pub moved_times: u32,
     /// When the server answered 410.
     pub gone: Option<Timestamp>,
+    /// The hub that pushes the feed, and until when.
+    pub pushed: Option<Pushed>,
+}
+
+/// A subscription that a hub has confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pushed {
+    pub hub: String,
+    /// When the lease ends, should it not be renewed.
+    pub until: Timestamp,
 }
 
 /// One poll as it is recorded, in one transaction.
@@ -113,6 +126,8 @@ pub enum PollOutcome {
     /// 304, or the same bytes again.
     Unchanged,
     Items(Harvest),
+    /// A hub brought a document by itself: the feed's validators and next poll stay as they are.
+    Pushed(Harvest),
     Failed {
         problem: String,
     },
@@ -132,6 +147,8 @@ pub struct Harvest {
     /// Those that were not seen before.
     pub new: Vec<Item>,
     pub moved_to: Option<String>,
+    /// Who would push the feed.
+    pub announced: Announced,
 }
 
 /// Decides what one new item causes. Called inside the transaction, once for each new item.
@@ -204,6 +221,92 @@ pub struct DeliveryRow {
     pub settled: Option<Timestamp>,
     pub due: Option<Timestamp>,
     pub problem: Option<String>,
+}
+
+/// A WebSub subscription, whole.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    pub id: i64,
+    pub feed: FeedId,
+    pub topic: String,
+    pub hub: String,
+    /// The last part of the callback's path; not to be guessed.
+    pub token: String,
+    /// What the hub signs with.
+    pub secret: Secret,
+    pub state: SubscriptionState,
+    /// The address that the hub was given last.
+    pub callback: Option<String>,
+    pub lease_end: Option<Timestamp>,
+    /// When the hub is asked next.
+    pub due: Timestamp,
+    /// Since it last confirmed.
+    pub attempts: u32,
+    pub problem: Option<String>,
+}
+
+impl Subscription {
+    /// The callback where hubs reach us at `callbacks`.
+    pub fn callback_at(&self, callbacks: Option<&str>) -> Option<String> {
+        callbacks.map(|callbacks| format!("{callbacks}{}", self.token))
+    }
+}
+
+/// What became of asking a hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HubSaid {
+    /// It confirmed.
+    Yes { lease_end: Timestamp },
+    /// It will not push, or no longer.
+    No { problem: String },
+    /// No answer, or none that counts. A lease that runs goes on.
+    Nothing { problem: String },
+}
+
+/// How far a subscription is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriptionState {
+    /// The feed names a hub, which has not been asked yet.
+    Offered,
+    /// The hub shall confirm.
+    Asked,
+    /// It has confirmed; whether the lease still runs, `lease_end` tells.
+    Live,
+    /// It will not push.
+    Denied,
+    /// It shall confirm the end.
+    Unwanted,
+}
+
+impl SubscriptionState {
+    pub const ALL: [SubscriptionState; 5] = [
+        SubscriptionState::Offered,
+        SubscriptionState::Asked,
+        SubscriptionState::Live,
+        SubscriptionState::Denied,
+        SubscriptionState::Unwanted,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            SubscriptionState::Offered => "offered",
+            SubscriptionState::Asked => "asked",
+            SubscriptionState::Live => "live",
+            SubscriptionState::Denied => "denied",
+            SubscriptionState::Unwanted => "unwanted",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<SubscriptionState> {
+        SubscriptionState::ALL
+            .into_iter()
+            .find(|state| state.name() == name)
+    }
+
+    /// Whether the hub has our callback.
+    fn is_with_hub(self) -> bool {
+        matches!(self, SubscriptionState::Asked | SubscriptionState::Live)
+    }
 }
 
 /// Which alerts to list.

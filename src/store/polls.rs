@@ -5,8 +5,8 @@ use std::{collections::HashMap, collections::HashSet, sync::Arc};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::{
-    Decided, FeedId, FeedState, Harvest, Judge, PollOutcome, PollRecord, Recorded, Store,
-    StoreError, notices::note, sqlite::failed,
+    Decided, FeedId, FeedState, Harvest, Judge, PollOutcome, PollRecord, Pushed, Recorded, Store,
+    StoreError, notices::note, sqlite::failed, subscriptions::note_announced,
 };
 use crate::{
     judge::{Judged, Past, StoryLink, StoryState},
@@ -156,7 +156,11 @@ impl Store {
                         .map_err(&cannot)?;
                     Recorded::default()
                 }
-                PollOutcome::Items(harvest) => record_items(connection, &record, harvest, &mut judge)?,
+                PollOutcome::Items(harvest) => {
+                    note_announced(connection, record.feed, &harvest.announced, record.at)?;
+                    record_items(connection, &record, harvest, &mut judge)?
+                }
+                PollOutcome::Pushed(harvest) => record_push(connection, &record, harvest, &mut judge)?,
             };
             for notice in &record.notices {
                 recorded
@@ -169,7 +173,27 @@ impl Store {
     }
 }
 
-fn record_items(
+/// What a hub brought: new items, and nothing else that a poll would change.
+fn record_push(
+    connection: &Connection,
+    record: &PollRecord,
+    harvest: &Harvest,
+    judge: &mut Judge,
+) -> Result<Recorded, StoreError> {
+    let recorded = record_listed(connection, record, harvest, judge)?;
+    if recorded.new_items > 0 {
+        connection
+            .prepare_cached("UPDATE feed SET last_new_item = ?2 WHERE id = ?1")
+            .and_then(|mut statement| {
+                statement.execute(params![record.feed.0, record.at.as_millisecond()])
+            })
+            .map_err(failed("cannot record what was pushed"))?;
+    }
+    Ok(recorded)
+}
+
+/// The items of a document, judged where they are new.
+fn record_listed(
     connection: &Connection,
     record: &PollRecord,
     harvest: &Harvest,
@@ -206,6 +230,18 @@ fn record_items(
         list.execute(params![record.feed.0, signed(*key), today])
             .map_err(&cannot)?;
     }
+    Ok(recorded)
+}
+
+fn record_items(
+    connection: &Connection,
+    record: &PollRecord,
+    harvest: &Harvest,
+    judge: &mut Judge,
+) -> Result<Recorded, StoreError> {
+    let cannot = failed("cannot record a poll");
+    let at = record.at.as_millisecond();
+    let recorded = record_listed(connection, record, harvest, judge)?;
     connection
         .prepare_cached(
             "UPDATE feed SET etag = :etag, last_modified = :last_modified, next_poll = :next, first_contact = coalesce(first_contact, :at),
@@ -458,7 +494,9 @@ impl Past for Rows<'_> {
 }
 
 const STATE_COLUMNS: &str = "id, name, url, etag, last_modified, next_poll, first_contact, last_poll, last_success, last_new_item,
-                             failures, problem, moved_to, moved_times, gone";
+                             failures, problem, moved_to, moved_times, gone,
+                             (SELECT hub FROM subscription WHERE subscription.feed = feed.id AND subscription.state = 'live'),
+                             (SELECT lease_end FROM subscription WHERE subscription.feed = feed.id AND subscription.state = 'live')";
 
 fn states(connection: &Connection) -> Result<HashMap<String, FeedState>, StoreError> {
     let cannot = failed("cannot read the feeds");
@@ -497,6 +535,10 @@ fn state(row: &Row<'_>) -> rusqlite::Result<FeedState> {
         moved_to: row.get(12)?,
         moved_times: row.get(13)?,
         gone: time(14)?,
+        pushed: match (row.get(15)?, time(16)?) {
+            (Some(hub), Some(until)) => Some(Pushed { hub, until }),
+            _ => None,
+        },
     })
 }
 
@@ -516,6 +558,7 @@ fn fresh(feed: &Feed, now: Timestamp) -> FeedState {
         moved_to: None,
         moved_times: 0,
         gone: None,
+        pushed: None,
     }
 }
 

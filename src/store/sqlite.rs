@@ -23,6 +23,7 @@ const APPLICATION_ID: i32 = 0x7769_7265;
 const MIGRATIONS: &[&str] = &[
     include_str!("sql/0001_first.sql"),
     include_str!("sql/0003_notices.sql"),
+    include_str!("sql/0006_push.sql"),
 ];
 /// Requests that wait for the writer; beyond them callers wait.
 const WAITING_MAX: usize = 1024;
@@ -475,6 +476,8 @@ fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
         "delivery",
         "receiver",
         "notice",
+        "store_key",
+        "subscription",
         "story",
         "story_key",
     ] {

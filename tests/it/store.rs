@@ -3,6 +3,7 @@
 use std::{collections::HashSet, fs, path::Path, sync::Arc, time::Duration};
 
 use wirewatch::{
+    hub::Announced,
     judge::{Decision, Judged, Reason, StoryLink},
     model::{
         Alert, AlertItem, AlertStatus, AlertStory, AlertTiming, Feed, Item, Severity, Validators,
@@ -107,6 +108,7 @@ fn harvest(ids: &[&str]) -> PollOutcome {
         listed: new.iter().map(Item::key).collect(),
         new,
         moved_to: None,
+        announced: Announced::Unknown,
     })
 }
 
