@@ -26,6 +26,7 @@ use crate::{
     model::{About, Notice, NoticeKind, Severity},
     net::{Internet, InternetSettings, Net},
     poll::{self, Poller, Polls, Watched},
+    push::{self, Reach, Subscriber, Subscriptions},
     saved::SavedFiles,
     store::{Store, StoreError},
     sweep, systemd, tell,
@@ -51,12 +52,15 @@ pub struct Node {
     clock: Clock,
     poller: Arc<Poller>,
     postman: Arc<Postman>,
+    subscriber: Arc<Subscriber>,
     /// Rung when feeds or deliveries may have fallen due for a reason other than time.
     feeds_changed: Arc<Notify>,
     owed: Arc<Notify>,
+    /// Rung when hubs may have to be asked.
+    hubs_changed: Arc<Notify>,
     poll_slots: Arc<AtomicUsize>,
     delivery_slots: Arc<AtomicUsize>,
-    pulses: [Arc<Pulse>; 2],
+    pulses: [Arc<Pulse>; 3],
     stopper: Stopper,
     stop: Stop,
     loops: JoinSet<()>,
@@ -75,16 +79,24 @@ impl Node {
     ) -> Result<Node, StoreError> {
         let owed = Arc::new(Notify::new());
         let (stopper, stop) = Stopper::new();
+        let poller = Arc::new(Poller::new(store.clone(), net.clone(), clock, owed.clone()));
         let mut node = Node {
-            poller: Arc::new(Poller::new(store.clone(), net.clone(), clock, owed.clone())),
+            subscriber: Arc::new(Subscriber::new(
+                store.clone(),
+                net.clone(),
+                clock,
+                poller.clone(),
+            )),
+            poller,
             postman: Arc::new(Postman::new(store.clone(), net, clock)),
             store,
             clock,
             feeds_changed: Arc::new(Notify::new()),
+            hubs_changed: Arc::new(Notify::new()),
             owed,
             poll_slots: Arc::new(AtomicUsize::new(1)),
             delivery_slots: Arc::new(AtomicUsize::new(1)),
-            pulses: [Arc::new(Pulse::default()), Arc::new(Pulse::default())],
+            pulses: std::array::from_fn(|_| Arc::new(Pulse::default())),
             stopper,
             stop,
             loops: JoinSet::new(),
@@ -97,6 +109,12 @@ impl Node {
         node.loops.spawn(work::run(
             Arc::new(Deliveries(node.postman.clone())),
             deliveries,
+        ));
+        let slots = Arc::new(AtomicUsize::new(push::SLOTS));
+        let hubs = node.new_loop("push", 2, &slots, &node.hubs_changed);
+        node.loops.spawn(work::run(
+            Arc::new(Subscriptions(node.subscriber.clone())),
+            hubs,
         ));
         node.loops.spawn(sweep::run(
             node.store.clone(),
@@ -146,6 +164,14 @@ impl Node {
             per_host: config.poll.per_host,
             allow_private: config.poll.allow_private,
         };
+        let web = config.web.as_ref();
+        let public_url = web.and_then(|web| web.public_url.as_deref());
+        let reach = Reach {
+            callbacks: public_url.map(|public_url| format!("{public_url}{}", push::PATH)),
+            allow_private: config.poll.allow_private,
+        };
+        let feeds = watched.feeds.keys().copied().collect();
+        self.subscriber.follow(feeds, reach).await?;
         self.poller.watch(watched, &states);
         self.postman.serve(&config.receivers);
         self.poll_slots
@@ -153,6 +179,7 @@ impl Node {
         self.delivery_slots
             .store(Postman::slots(&config.receivers), Ordering::Relaxed);
         self.feeds_changed.notify_one();
+        self.hubs_changed.notify_one();
         self.owed.notify_one();
         self.end_notices(config).await
     }

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use wirewatch::{
-    config::{Config, PollSettings, StoreSettings},
+    config::{Config, PollSettings, StoreSettings, WebSettings},
     daemon::Node,
     envelope::{Envelope, HeaderText, NetError, Reply, Request, Response},
     model::{Feed, PollLimits, Severity},
@@ -227,6 +227,7 @@ pub struct World {
     feeds: Vec<String>,
     hooks: Vec<String>,
     ops: Vec<String>,
+    public_url: Option<String>,
     word: String,
 }
 
@@ -241,6 +242,7 @@ impl World {
             feeds: feeds.iter().map(|feed| (*feed).to_owned()).collect(),
             hooks: hooks.iter().map(|hook| (*hook).to_owned()).collect(),
             ops: Vec::new(),
+            public_url: None,
             word: "signal".to_owned(),
         };
         for feed in feeds {
@@ -421,6 +423,11 @@ impl World {
                 contact: None,
                 allow_private: false,
             },
+            web: self.public_url.clone().map(|public_url| WebSettings {
+                listen: ([127, 0, 0, 1], 9119).into(),
+                token: None,
+                public_url: Some(public_url),
+            }),
             feeds: self.feeds.iter().map(feed).collect(),
             receivers: self.hooks.iter().map(|hook| receiver(hook)).collect(),
             notices_to: self.ops.clone(),
