@@ -23,7 +23,7 @@
 //! 0 time secret model envelope
 //! 1 text parse rule story judge notice hub backtest schedule render notify
 //! 2 net store
-//! 3 work tell poll push deliver sweep
+//! 3 work tell poll push deliver sweep health
 //! 4 config daemon saved systemd log
 //! 5 cli
 //! ```
@@ -49,6 +49,7 @@ pub mod config;
 pub mod daemon;
 pub mod deliver;
 pub mod envelope;
+pub mod health;
 pub mod hub;
 pub mod judge;
 pub mod log;

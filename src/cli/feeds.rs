@@ -7,12 +7,11 @@ use std::{
 };
 
 use anyhow::Context;
-use serde::Serialize;
 
 use super::{Globals, alerts, feeds_add, feeds_opml, show};
 use crate::{
-    model::Feed,
-    store::{FeedState, Store, StoreError},
+    health::{Health, State},
+    store::{Store, StoreError},
     time::{Clock, Timestamp, rfc3339},
 };
 
@@ -37,40 +36,6 @@ enum Exchange {
     Import(feeds_opml::ImportArgs),
     /// Print the feeds as OPML, for other feed readers
     Export,
-}
-
-/// A feed as it is listed.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Health<'a> {
-    name: &'a str,
-    url: &'a str,
-    publisher: &'a str,
-    state: State,
-    #[serde(serialize_with = "time")]
-    last_success: Option<Timestamp>,
-    #[serde(serialize_with = "time")]
-    last_new_item: Option<Timestamp>,
-    #[serde(serialize_with = "time")]
-    next_poll: Option<Timestamp>,
-    /// In a row.
-    failures: u32,
-    reason: Option<&'a str>,
-    moved_to: Option<&'a str>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// Never polled.
-    New,
-    Ok,
-    Failing,
-    /// Answered 410 and is not asked again.
-    Gone,
-}
-
-fn time<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-    at.map(rfc3339).serialize(serializer)
 }
 
 pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
@@ -150,30 +115,7 @@ const HEAD: [&str; 7] = [
     "REASON",
 ];
 
-impl<'a> Health<'a> {
-    fn of(feed: &'a Feed, state: Option<&'a FeedState>) -> Self {
-        // What was learnt at another address says nothing about this one.
-        let state = state.filter(|state| state.url == feed.url);
-        let of = |get: fn(&FeedState) -> Option<Timestamp>| state.and_then(get);
-        Health {
-            name: &feed.name,
-            url: &feed.url,
-            publisher: &feed.publisher,
-            state: match state {
-                Some(state) if state.gone.is_some() => State::Gone,
-                Some(state) if state.failures > 0 => State::Failing,
-                Some(state) if state.last_poll.is_some() => State::Ok,
-                _ => State::New,
-            },
-            last_success: of(|state| state.last_success),
-            last_new_item: of(|state| state.last_new_item),
-            next_poll: of(|state| state.gone.is_none().then_some(state.next_poll)),
-            failures: state.map_or(0, |state| state.failures),
-            reason: state.and_then(|state| state.problem.as_deref()),
-            moved_to: state.and_then(|state| state.moved_to.as_deref()),
-        }
-    }
-
+impl Health<'_> {
     /// For eyes: ages.
     fn cells(&self, now: Timestamp) -> [show::Cell; 7] {
         let age =
@@ -206,7 +148,9 @@ impl<'a> Health<'a> {
             show::Cell::plain(&match (self.reason, self.moved_to) {
                 (Some(reason), _) => reason.to_owned(),
                 (None, Some(url)) => format!("moved for good to {url}"),
-                (None, None) => String::new(),
+                (None, None) => self.push.as_ref().map_or_else(String::new, |push| {
+                    format!("pushed by {}, lease ends {}", push.hub, age(push.until))
+                }),
             }),
         ]
     }
@@ -224,17 +168,6 @@ impl<'a> Health<'a> {
             self.reason.unwrap_or("-"),
         ];
         cells.map(|cell| show::safe(cell).into_owned()).join("\t")
-    }
-}
-
-impl State {
-    fn name(self) -> &'static str {
-        match self {
-            State::New => "new",
-            State::Ok => "ok",
-            State::Failing => "failing",
-            State::Gone => "gone",
-        }
     }
 }
 
@@ -262,6 +195,7 @@ fn summary(all: &[Health<'_>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{model::Feed, store::FeedState};
     use crate::{model::Validators, store::FeedId};
 
     fn at(text: &str) -> Timestamp {
