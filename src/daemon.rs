@@ -14,6 +14,7 @@ use std::{
 };
 
 use tokio::{
+    net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
     sync::Notify,
     task::JoinSet,
@@ -31,6 +32,7 @@ use crate::{
     store::{Store, StoreError},
     sweep, systemd, tell,
     time::Clock,
+    web,
     work::{self, Loop, Pulse, Stop, Stopper},
 };
 
@@ -53,6 +55,7 @@ pub struct Node {
     poller: Arc<Poller>,
     postman: Arc<Postman>,
     subscriber: Arc<Subscriber>,
+    web: Arc<web::App>,
     /// Rung when feeds or deliveries may have fallen due for a reason other than time.
     feeds_changed: Arc<Notify>,
     owed: Arc<Notify>,
@@ -80,13 +83,20 @@ impl Node {
         let owed = Arc::new(Notify::new());
         let (stopper, stop) = Stopper::new();
         let poller = Arc::new(Poller::new(store.clone(), net.clone(), clock, owed.clone()));
+        let subscriber = Arc::new(Subscriber::new(
+            store.clone(),
+            net.clone(),
+            clock,
+            poller.clone(),
+        ));
         let mut node = Node {
-            subscriber: Arc::new(Subscriber::new(
+            web: Arc::new(web::App::new(
                 store.clone(),
-                net.clone(),
                 clock,
                 poller.clone(),
+                subscriber.clone(),
             )),
+            subscriber,
             poller,
             postman: Arc::new(Postman::new(store.clone(), net, clock)),
             store,
@@ -172,6 +182,7 @@ impl Node {
         };
         let feeds = watched.feeds.keys().copied().collect();
         self.subscriber.follow(feeds, reach).await?;
+        self.web.show(config);
         self.poller.watch(watched, &states);
         self.postman.serve(&config.receivers);
         self.poll_slots
@@ -237,7 +248,18 @@ impl Node {
         }
     }
 
-    /// Whether both loops and the store still move.
+    /// Serves the web from here on, until the node stops.
+    pub fn listen(&mut self, listener: TcpListener) {
+        let (app, stop) = (self.web.clone(), self.stop.clone());
+        self.loops.spawn(web::serve(listener, app, stop));
+    }
+
+    /// The subscriber's side of WebSub.
+    pub fn subscriber(&self) -> &Subscriber {
+        &self.subscriber
+    }
+
+    /// Whether all loops and the store still move.
     pub async fn moves(&self) -> bool {
         let stuck = self.pulses.iter().any(|pulse| pulse.age() > LOOP_AGE_MAX);
         !stuck
@@ -344,9 +366,17 @@ pub async fn run(path: &Path, environment: &Environment) -> Result<(), RunError>
     };
     let settings = InternetSettings::with_contact(config.poll.contact.as_deref());
     let net: Arc<dyn Net> = Arc::new(Internet::new(settings).map_err(RunError::Other)?);
-    let node = Node::start(store.clone(), net, Clock::System, &config)
+    // Before anything is polled: an address that is taken is told at once.
+    let listener = match &config.web {
+        Some(web) => Some(web::bind(web.listen).await.map_err(RunError::Other)?),
+        None => None,
+    };
+    let mut node = Node::start(store.clone(), net, Clock::System, &config)
         .await
         .map_err(RunError::Store)?;
+    if let Some(listener) = listener {
+        node.listen(listener);
+    }
     announce(&config, &store).await;
     systemd::ready(&status(&config)).await;
     let damaged = serve(&node, config, path, environment, &mut signals, &mut saved).await;
@@ -441,8 +471,12 @@ async fn reload(
         }
     };
     log_problems(&warnings);
-    if config.store != old.store || config.poll.contact != old.poll.contact {
-        tracing::warn!("[store] and [poll] contact take effect at the next start");
+    let listen = |config: &Config| config.web.as_ref().map(|web| web.listen);
+    if config.store != old.store
+        || config.poll.contact != old.poll.contact
+        || listen(&config) != listen(old)
+    {
+        tracing::warn!("[store], [poll] contact and [web] listen take effect at the next start");
     }
     match node.reload(&config).await {
         Ok(()) => {

@@ -24,7 +24,7 @@
 //! 1 text parse rule story judge notice hub backtest schedule render notify
 //! 2 net store
 //! 3 work tell poll push deliver sweep health
-//! 4 config daemon saved systemd log
+//! 4 config daemon web saved systemd log
 //! 5 cli
 //! ```
 //!
@@ -72,4 +72,5 @@ pub mod systemd;
 pub mod tell;
 pub mod text;
 pub mod time;
+pub mod web;
 pub mod work;

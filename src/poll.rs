@@ -405,9 +405,8 @@ impl Poller {
             PollOutcome::Items(_) if state.first_contact.is_none() => {
                 (Polled::First, Contact::Answered)
             }
-            PollOutcome::Unchanged | PollOutcome::Items(_) | PollOutcome::Pushed(_) => {
-                (Polled::Answered, Contact::Answered)
-            }
+            PollOutcome::Unchanged | PollOutcome::Items(_) => (Polled::Answered, Contact::Answered),
+            PollOutcome::Pushed(_) => (Polled::Answered, Contact::Pushed),
             PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => (
                 Polled::Failed {
                     failures: state.failures + 1,

@@ -7,6 +7,7 @@
 mod deliveries;
 mod history;
 mod notices;
+mod outbox;
 mod polls;
 mod sqlite;
 mod subscriptions;
@@ -206,6 +207,7 @@ pub struct AlertRow {
     /// The place of this revision among the newest ones of all alerts: ascending, for following.
     #[serde(skip)]
     pub changed: i64,
+    #[serde(flatten)]
     pub alert: Alert,
     pub deliveries: Vec<DeliveryRow>,
 }
@@ -309,6 +311,16 @@ impl SubscriptionState {
     }
 }
 
+/// What is owed to one receiver, and what was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outbox {
+    pub receiver: String,
+    pub owed: u64,
+    pub dead: u64,
+    /// Since when the oldest of the owed ones waits.
+    pub owed_since: Option<Timestamp>,
+}
+
 /// Which alerts to list.
 #[derive(Clone, Debug, Default)]
 pub struct AlertFilter {
@@ -318,6 +330,8 @@ pub struct AlertFilter {
     pub severity_min: Severity,
     /// Only alerts that were opened or revised after the one with this [`AlertRow::changed`].
     pub after: Option<i64>,
+    /// At most so many, those that changed last.
+    pub newest: Option<usize>,
 }
 
 /// A receiver that asked to be left alone.

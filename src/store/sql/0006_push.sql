@@ -24,3 +24,6 @@ CREATE TABLE subscription (
 ) STRICT;
 CREATE INDEX subscription_feed ON subscription (feed);
 CREATE INDEX subscription_due ON subscription (due);
+
+-- For the count of what was given up.
+CREATE INDEX delivery_dead ON delivery (receiver) WHERE state = 'dead';
