@@ -3,6 +3,8 @@
 //! [`Node`] is the daemon without its process: scenarios start, reload, stop and kill it in virtual time. [`run`] adds what
 //! only a process has: signals, the service manager, the wait for its end.
 
+mod notices;
+
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -24,13 +26,12 @@ use tokio::{
 use crate::{
     config::{self, Config, Environment, Problem},
     deliver::{Deliveries, Postman},
-    model::{About, Notice, NoticeKind, Severity},
     net::{Internet, InternetSettings, Net},
     poll::{self, Poller, Polls, Watched},
     push::{self, Reach, Subscriber, Subscriptions},
     saved::SavedFiles,
     store::{Store, StoreError},
-    sweep, systemd, tell,
+    sweep, systemd,
     time::Clock,
     web,
     work::{self, Loop, Pulse, Stop, Stopper},
@@ -82,7 +83,15 @@ impl Node {
     ) -> Result<Node, StoreError> {
         let owed = Arc::new(Notify::new());
         let (stopper, stop) = Stopper::new();
-        let poller = Arc::new(Poller::new(store.clone(), net.clone(), clock, owed.clone()));
+        let hubs_changed = Arc::new(Notify::new());
+        let poller = Poller::new(
+            store.clone(),
+            net.clone(),
+            clock,
+            owed.clone(),
+            hubs_changed.clone(),
+        );
+        let poller = Arc::new(poller);
         let subscriber = Arc::new(Subscriber::new(
             store.clone(),
             net.clone(),
@@ -102,7 +111,7 @@ impl Node {
             store,
             clock,
             feeds_changed: Arc::new(Notify::new()),
-            hubs_changed: Arc::new(Notify::new()),
+            hubs_changed,
             owed,
             poll_slots: Arc::new(AtomicUsize::new(1)),
             delivery_slots: Arc::new(AtomicUsize::new(1)),
@@ -193,59 +202,6 @@ impl Node {
         self.hubs_changed.notify_one();
         self.owed.notify_one();
         self.end_notices(config).await
-    }
-
-    /// Ends what the operator was told of feeds and receivers that are no longer configured, and of a configuration that
-    /// was not taken.
-    async fn end_notices(&self, config: &Config) -> Result<(), StoreError> {
-        for (kind, subject) in self.store.open_notices().await? {
-            let text = match kind.about() {
-                About::Feed if config.feeds.iter().all(|feed| feed.name != subject) => {
-                    format!("{subject} is no longer watched")
-                }
-                About::Receiver
-                    if config
-                        .receivers
-                        .iter()
-                        .all(|receiver| receiver.name != subject) =>
-                {
-                    format!("{subject} is no longer configured")
-                }
-                About::Wirewatch if kind == NoticeKind::ReloadRefused => {
-                    "the configuration was taken".to_owned()
-                }
-                _ => continue,
-            };
-            let notice = Notice {
-                kind,
-                subject,
-                text,
-                url: String::new(),
-                severity: Severity::Info,
-                is_over: true,
-            };
-            let (to, now) = (&config.notices_to, self.clock.now());
-            tell::tell(&self.store, notice, to, now, &self.owed).await?;
-        }
-        Ok(())
-    }
-
-    /// Tells the operator that a new configuration was not taken, and why. The old one stays live.
-    pub async fn refuse_reload(&self, live: &Config, reason: &str) {
-        let notice = Notice {
-            kind: NoticeKind::ReloadRefused,
-            subject: "configuration".to_owned(),
-            text: format!("the new configuration is not taken, the old one stays live: {reason}"),
-            url: String::new(),
-            severity: Severity::High,
-            is_over: false,
-        };
-        let to = live.notices_to.clone();
-        // The log has it already, and at every refusal.
-        match self.store.notice(notice, to, self.clock.now()).await {
-            Ok(_) => self.owed.notify_one(),
-            Err(error) => tracing::error!(%error, "the refusal is told in the log alone"),
-        }
     }
 
     /// Serves the web from here on, until the node stops.
@@ -466,7 +422,7 @@ async fn reload(
         Err(problems) => {
             log_problems(&problems);
             tracing::error!("the new configuration is not taken; the old one stays live");
-            node.refuse_reload(old, &first_of(&problems)).await;
+            node.refuse_reload(old, &notices::first_of(&problems)).await;
             return None;
         }
     };
@@ -488,23 +444,6 @@ async fn reload(
             node.refuse_reload(old, &error.to_string()).await;
             None
         }
-    }
-}
-
-/// `wirewatch.toml:3:5: unknown key `urll`, and 2 more problems`.
-fn first_of(problems: &[Problem]) -> String {
-    let mut errors = problems.iter().filter(|problem| problem.is_error());
-    let Some(first) = errors.next() else {
-        return String::new();
-    };
-    let place = format!("{}:{}:{}", first.path.display(), first.line, first.column);
-    match errors.count() {
-        0 => format!("{place}: {}", first.message),
-        more => format!(
-            "{place}: {}, and {}",
-            first.message,
-            count(more, "more error")
-        ),
     }
 }
 

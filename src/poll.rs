@@ -75,6 +75,8 @@ pub struct Poller {
     agenda: Mutex<Agenda<FeedId>>,
     /// Rung when deliveries are owed.
     owed: Arc<Notify>,
+    /// Rung when a hub is to be asked for something.
+    hubs_changed: Arc<Notify>,
     tally: Tally,
     thinking: Semaphore,
     is_store_failing: AtomicBool,
@@ -82,7 +84,13 @@ pub struct Poller {
 
 impl Poller {
     /// Nothing is watched until [`Poller::watch`] is called.
-    pub fn new(store: Store, net: Arc<dyn Net>, clock: Clock, owed: Arc<Notify>) -> Poller {
+    pub fn new(
+        store: Store,
+        net: Arc<dyn Net>,
+        clock: Clock,
+        owed: Arc<Notify>,
+        hubs_changed: Arc<Notify>,
+    ) -> Poller {
         let nothing = Watched {
             feeds: HashMap::new(),
             rules: Arc::new(RuleSet::default()),
@@ -98,6 +106,7 @@ impl Poller {
             watched: RwLock::new(Arc::new(nothing)),
             agenda: Mutex::new(Agenda::new(1)),
             owed,
+            hubs_changed,
             tally: Tally::default(),
             thinking: Semaphore::new(THINKING_MAX),
             is_store_failing: AtomicBool::new(false),
@@ -436,6 +445,9 @@ impl Poller {
         if !recorded.notices.is_empty() {
             recorded.notices.iter().for_each(tell::log);
             self.owed.notify_one();
+        }
+        if recorded.has_hub_changed {
+            self.hubs_changed.notify_one();
         }
         self.tally.note(state.id, contact);
         changed.log(feed, state);

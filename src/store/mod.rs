@@ -173,6 +173,8 @@ pub struct Recorded {
     pub alerts: Vec<Alert>,
     /// Deliveries now owed.
     pub deliveries: usize,
+    /// Whether a hub is to be asked for a subscription, or for its end.
+    pub has_hub_changed: bool,
     /// Notices that were news.
     pub notices: Vec<Alert>,
 }

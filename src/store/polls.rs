@@ -157,8 +157,10 @@ impl Store {
                     Recorded::default()
                 }
                 PollOutcome::Items(harvest) => {
-                    note_announced(connection, record.feed, &harvest.announced, record.at)?;
-                    record_items(connection, &record, harvest, &mut judge)?
+                    let announced = &harvest.announced;
+                    let has_hub_changed = note_announced(connection, record.feed, announced, record.at)?;
+                    let recorded = record_items(connection, &record, harvest, &mut judge)?;
+                    Recorded { has_hub_changed, ..recorded }
                 }
                 PollOutcome::Pushed(harvest) => record_push(connection, &record, harvest, &mut judge)?,
             };

@@ -192,16 +192,17 @@ impl Store {
     }
 }
 
-/// Takes note of what a feed's document announces, inside the transaction that records the poll.
+/// Takes note of what a feed's document announces, inside the transaction that records the poll. Says whether that
+/// is news.
 pub(super) fn note_announced(
     connection: &Connection,
     feed: FeedId,
     announced: &Announced,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let cannot = failed("cannot record a subscription");
     if *announced == Announced::Unknown {
-        return Ok(());
+        return Ok(false);
     }
     let known: Vec<Subscription> = connection
         .prepare_cached(&format!(
@@ -215,12 +216,19 @@ pub(super) fn note_announced(
     };
     let is_same =
         |subscription: &Subscription| subscription.hub == hub && subscription.topic == topic;
-    for other in known.iter().filter(|subscription| !is_same(subscription)) {
+    let mut is_news = false;
+    for other in known
+        .iter()
+        .filter(|subscription| !is_same(subscription))
+        .filter(|subscription| subscription.state != SubscriptionState::Unwanted)
+    {
+        is_news = true;
         unwant(connection, other, now).map_err(&cannot)?;
     }
     match known.iter().find(|subscription| is_same(subscription)) {
         // It is wanted again; whether the hub has already ended it is not known.
         Some(again) if again.state == SubscriptionState::Unwanted => {
+            is_news = true;
             connection
                 .execute(
                     "UPDATE subscription SET state = 'offered', due = ?2, attempts = 0, problem = NULL WHERE id = ?1",
@@ -231,6 +239,7 @@ pub(super) fn note_announced(
         Some(_) => {}
         None if hub.is_empty() => {}
         None => {
+            is_news = true;
             let key: Vec<u8> = connection
                 .query_row("SELECT key FROM store_key", [], |row| row.get(0))
                 .map_err(&cannot)?;
@@ -251,7 +260,7 @@ pub(super) fn note_announced(
                 .map_err(&cannot)?;
         }
     }
-    Ok(())
+    Ok(is_news)
 }
 
 /// Ends a subscription: where a hub may know of it, the hub is asked to.

@@ -11,4 +11,5 @@ mod pack;
 mod scenarios;
 mod store;
 mod tidy;
+mod websub;
 mod world;
