@@ -74,7 +74,7 @@ impl Node {
     /// Starts the loops. When this returns, the first polls are scheduled.
     ///
     /// # Errors
-    /// When the store refuses.
+    /// When the store refuses, or the system gives no thread.
     pub async fn start(
         store: Store,
         net: Arc<dyn Net>,
@@ -90,7 +90,10 @@ impl Node {
             clock,
             owed.clone(),
             hubs_changed.clone(),
-        );
+        )
+        .map_err(|error| {
+            StoreError::Failed(format!("cannot start the threads that read feeds: {error}"))
+        })?;
         let poller = Arc::new(poller);
         let subscriber = Arc::new(Subscriber::new(
             store.clone(),
@@ -121,6 +124,7 @@ impl Node {
             loops: JoinSet::new(),
         };
         node.reload(config).await?;
+        node.poller.remember_urgent().await?;
         let polls = node.new_loop("poll", 0, &node.poll_slots, &node.feeds_changed);
         let deliveries = node.new_loop("deliver", 1, &node.delivery_slots, &node.owed);
         node.loops

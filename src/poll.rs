@@ -6,9 +6,12 @@
 
 mod ask;
 mod change;
+mod harvest;
 mod push;
 mod tally;
+mod think;
 mod turn;
+mod urgent;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -19,29 +22,28 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::{Notify, Semaphore},
-    task::JoinError,
-};
+use tokio::sync::Notify;
 
 use self::{
-    ask::{Answer, address, host_of, moved_to, read_response, request},
+    ask::{Answer, address, host_of, moved_to, read_answer, request},
     change::{StateChange, notices},
     tally::Contact,
+    think::Thinkers,
+    urgent::{URGENT_FOR, URGENT_SEVERITY, Urgent},
 };
 use crate::{
     envelope::{Reply, Response},
     hub::{self, Announced},
     judge::{self, Matched},
-    model::{Feed, Item, ItemKey, Validators},
+    model::{Alert, Feed, Item, ItemKey, PollLimits, Validators},
     net::Net,
     notify::Receiver,
-    parse::{self, Document, Parsed},
+    parse::{self, Document, ParseError, Parsed},
     rule::{RuleHits, RuleSet},
-    schedule::{self, Agenda, Planned, Polled},
+    schedule::{self, Agenda, Case, Plan, Planned, Polled, Rhythm, Why, Wishes},
     store::{
-        Decided, FeedId, FeedState, Harvest, Judge, PollOutcome, PollRecord, Recorded, Store,
-        StoreError,
+        AlertFilter, Decided, FeedId, FeedState, Harvest, Judge, PollOutcome, PollRecord, Recorded,
+        Store, StoreError,
     },
     tell,
     time::{self, Clock, Timestamp},
@@ -51,8 +53,6 @@ pub use push::PushTaken;
 pub use tally::Tally;
 pub use turn::Polls;
 
-/// Documents read and items matched at once.
-const THINKING_MAX: usize = 4;
 /// What is watched, swapped whole on reload.
 #[derive(Clone, Debug)]
 pub struct Watched {
@@ -64,6 +64,30 @@ pub struct Watched {
     /// Polls in flight at once to one host.
     pub per_host: usize,
     pub allow_private: bool,
+}
+
+/// One poll on its way: what was known before it, and what its answer says of the next.
+struct Visit<'a> {
+    feed: &'a Arc<Feed>,
+    watched: &'a Arc<Watched>,
+    state: FeedState,
+    rhythm: Option<Rhythm>,
+    /// Whether it was asked without validators.
+    is_whole: bool,
+    answered: Timestamp,
+    wishes: Wishes,
+    fresh: Option<(Duration, Why)>,
+}
+
+impl Visit<'_> {
+    fn failed(&self, retry_after: Option<Duration>) -> Polled {
+        let since = self.state.failing_since.unwrap_or(self.answered);
+        Polled::Failed {
+            failures: self.state.failures + 1,
+            failing_for: time::until(since, self.answered),
+            retry_after,
+        }
+    }
 }
 
 /// The first user of the loop.
@@ -78,19 +102,23 @@ pub struct Poller {
     /// Rung when a hub is to be asked for something.
     hubs_changed: Arc<Notify>,
     tally: Tally,
-    thinking: Semaphore,
+    thinkers: Thinkers,
+    urgent: Urgent,
     is_store_failing: AtomicBool,
 }
 
 impl Poller {
     /// Nothing is watched until [`Poller::watch`] is called.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
     pub fn new(
         store: Store,
         net: Arc<dyn Net>,
         clock: Clock,
         owed: Arc<Notify>,
         hubs_changed: Arc<Notify>,
-    ) -> Poller {
+    ) -> std::io::Result<Poller> {
         let nothing = Watched {
             feeds: HashMap::new(),
             rules: Arc::new(RuleSet::default()),
@@ -99,7 +127,7 @@ impl Poller {
             per_host: 1,
             allow_private: false,
         };
-        Poller {
+        Ok(Poller {
             store,
             net,
             clock,
@@ -108,9 +136,10 @@ impl Poller {
             owed,
             hubs_changed,
             tally: Tally::default(),
-            thinking: Semaphore::new(THINKING_MAX),
+            thinkers: Thinkers::start(clock)?,
+            urgent: Urgent::default(),
             is_store_failing: AtomicBool::new(false),
-        }
+        })
     }
 
     /// Watches these feeds from here on. `states` are the rows of the same feeds.
@@ -120,17 +149,13 @@ impl Poller {
             .filter(|state| state.gone.is_none())
             .filter_map(|state| {
                 let feed = watched.feeds.get(&state.id)?;
-                // A shorter interval in a new configuration counts from the last poll.
-                let sooner = state.last_poll.filter(|_| state.failures == 0).map(|last| {
-                    let interval = push::interval(feed, state, last);
-                    time::after(last, interval + interval / 10)
-                });
-                let due = sooner.map_or(state.next_poll, |sooner| sooner.min(state.next_poll));
+                let PollLimits { interval, .. } = feed.poll;
+                let due = schedule::replan(&feed.poll, state.plan, state.last_poll, state.failures);
                 Some(Planned {
                     key: state.id,
                     host: host_of(&feed.url),
                     due,
-                    interval: feed.poll.interval,
+                    interval,
                 })
             });
         self.agenda().replace(watched.per_host, planned);
@@ -164,105 +189,77 @@ impl Poller {
         feed: &Arc<Feed>,
         watched: &Arc<Watched>,
     ) -> Result<Timestamp, StoreError> {
-        let state = self.store.feed_state(id).await?;
+        let (state, rhythm) = self.store.feed_state(id).await?;
+        let is_whole = ask::is_whole(&state, rhythm.as_ref(), self.clock.now());
         let address = address(feed, &state);
-        let asked = self
-            .net
-            .send(request(feed, &state, address, watched.allow_private))
-            .await;
+        let request = request(feed, &state, address, is_whole, watched.allow_private);
+        let asked = self.net.send(request).await;
         // Items are first seen, and the next interval begins, when the answer is here: counted from an earlier moment, a
         // request that took longer on its way would be followed by one that reaches the server too soon.
         let answered = self.clock.now();
-        let answer = match asked {
-            Ok(Reply::Http(response)) => read_response(response, answered),
-            Ok(_) => Answer::Failed {
-                problem: "the network door answered with something else".to_owned(),
-                retry_after: None,
-            },
-            Err(error) => Answer::Failed {
-                problem: error.to_string(),
-                retry_after: None,
-            },
+        let (wishes, fresh) = match &asked {
+            Ok(Reply::Http(response)) if matches!(response.status, 200..=299 | 304) => {
+                state.wishes.with_headers(response, answered)
+            }
+            _ => (state.wishes, None),
         };
-        match answer {
+        let address = address.to_owned();
+        let mut visit = Visit {
+            feed,
+            watched,
+            state,
+            rhythm,
+            is_whole,
+            answered,
+            wishes,
+            fresh,
+        };
+        match read_answer(asked, is_whole, answered) {
             Answer::Unchanged => {
-                self.settle(feed, &state, answered, PollOutcome::Unchanged, None)
+                self.settle(&visit, PollOutcome::Unchanged, Polled::Answered)
                     .await
             }
             Answer::Gone { problem } => {
-                self.settle(feed, &state, answered, PollOutcome::Gone { problem }, None)
+                let polled = visit.failed(None);
+                self.settle(&visit, PollOutcome::Gone { problem }, polled)
                     .await
             }
             Answer::Failed {
                 problem,
                 retry_after,
             } => {
-                self.settle(
-                    feed,
-                    &state,
-                    answered,
-                    PollOutcome::Failed { problem },
-                    retry_after,
-                )
-                .await
+                let polled = visit.failed(retry_after);
+                self.settle(&visit, PollOutcome::Failed { problem }, polled)
+                    .await
             }
             Answer::Body(response) => {
-                let moved_to = moved_to(&state, address, &response);
+                let moved_to = moved_to(&visit.state, &address, &response);
                 let pointers = hub::Pointers::of(&response);
                 match self.read(response).await {
                     Ok((parsed, validators)) => {
-                        let Parsed {
-                            items,
-                            is_partial,
-                            dropped,
-                            hints,
-                            ..
-                        } = parsed;
-                        if is_partial || dropped > 0 {
-                            tracing::debug!(feed = %feed.name, partial = is_partial, dropped, "feed read in part");
-                        }
-                        let unseen = self
-                            .store
-                            .unseen(id, items.iter().map(Item::key).collect())
-                            .await?;
-                        let listed = items.iter().map(Item::key).collect();
-                        let new = items
-                            .into_iter()
-                            .filter(|item| unseen.contains(&item.key()))
-                            .collect();
-                        let harvest = Harvest {
-                            // A document that broke off must be fetched again, whole.
-                            validators: if is_partial {
-                                Default::default()
-                            } else {
-                                validators
-                            },
-                            listed,
-                            new,
-                            moved_to,
-                            announced: match is_partial {
-                                true => Announced::Unknown,
-                                false => hub::announced(&pointers, &hints),
-                            },
+                        visit.wishes = visit.wishes.with_document(&parsed.hints);
+                        let keys = parsed.items.iter().map(Item::key).collect();
+                        let unseen = self.store.unseen(id, keys).await?;
+                        let announced = match parsed.is_partial {
+                            true => Announced::Unknown,
+                            false => hub::announced(&pointers, &parsed.hints),
                         };
-                        self.record_items(
-                            feed,
-                            &state,
-                            answered,
-                            PollOutcome::Items(harvest),
-                            watched,
-                        )
-                        .await
+                        let harvest = harvest::gather(&visit, parsed, validators, &unseen);
+                        let harvest = Harvest {
+                            moved_to,
+                            announced,
+                            ..harvest
+                        };
+                        self.record_items(&visit, harvest, PollOutcome::Items).await
                     }
-                    Err(problem) => {
-                        self.settle(
-                            feed,
-                            &state,
-                            answered,
-                            PollOutcome::Failed { problem },
-                            None,
-                        )
-                        .await
+                    Err(ParseError::NotAFeed(problem)) => {
+                        self.settle(&visit, PollOutcome::Failed { problem }, Polled::NotAFeed)
+                            .await
+                    }
+                    Err(ParseError::Broken(problem)) => {
+                        let polled = visit.failed(None);
+                        self.settle(&visit, PollOutcome::Failed { problem }, polled)
+                            .await
                     }
                 }
             }
@@ -270,22 +267,28 @@ impl Poller {
     }
 
     /// Reads a document away from the async threads; a bug in a parser fails this one poll.
-    async fn read(&self, response: Response) -> Result<(Parsed, Validators), String> {
+    async fn read(&self, response: Response) -> Result<(Parsed, Validators), ParseError> {
         let validators = Validators {
             etag: response.header("etag").map(<[u8]>::to_vec),
             last_modified: response.header("last-modified").map(<[u8]>::to_vec),
         };
-        let parsed = self.think(move || {
+        let parsed = self.thinkers.run(move |_| {
             let document = Document {
                 body: &response.body,
                 content_type: response.header_text("content-type"),
                 url: &response.url,
             };
-            parse::parse(document).map_err(|error| error.to_string())
+            parse::parse(document).map_err(|error| match &error {
+                ParseError::NotAFeed(_) => ParseError::NotAFeed(error.to_string()),
+                ParseError::Broken(_) => ParseError::Broken(error.to_string()),
+            })
         });
         match parsed.await {
             Ok(parsed) => Ok((parsed?, validators)),
-            Err(_) => Err("a bug of ours: the parser gave up on this document".to_owned()),
+            Err(_) => {
+                let problem = "a bug of ours: the parser gave up on this document";
+                Err(ParseError::Broken(problem.to_owned()))
+            }
         }
     }
 
@@ -299,46 +302,38 @@ impl Poller {
             return Ok(HashMap::new());
         }
         let (feed, rules, items) = (feed.clone(), rules.clone(), items.to_vec());
-        let matched = self.think(move || {
+        let matched = self.thinkers.run(move |scratch| {
             items
                 .iter()
-                .map(|item| (item.key(), rules.hits(&feed, item)))
+                .map(|item| (item.key(), rules.hits_with(&feed, item, scratch)))
                 .filter(|(_, hits)| !hits.is_empty())
                 .collect()
         });
-        matched.await.map_err(|error| {
-            format!("a bug of ours: matching gave up on this feed's items ({error})")
-        })
-    }
-
-    /// Runs what needs the processor away from the async threads, and no more of it at once than keeps the processor busy:
-    /// each thread that has matched keeps working memory of its own.
-    async fn think<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, JoinError> {
-        let _place = self.thinking.acquire().await;
-        tokio::task::spawn_blocking(work).await
+        matched
+            .await
+            .map_err(|_| "a bug of ours: matching gave up on this feed's items".to_owned())
     }
 
     async fn record_items(
         &self,
-        feed: &Arc<Feed>,
-        state: &FeedState,
-        answered: Timestamp,
-        outcome: PollOutcome,
-        watched: &Arc<Watched>,
+        visit: &Visit<'_>,
+        harvest: Harvest,
+        outcome: fn(Harvest) -> PollOutcome,
     ) -> Result<Timestamp, StoreError> {
-        let new = match &outcome {
-            PollOutcome::Items(harvest) | PollOutcome::Pushed(harvest) => &harvest.new[..],
-            _ => &[],
-        };
-        let mut hits = match self.match_items(feed, new, &watched.rules).await {
+        let Visit {
+            feed,
+            watched,
+            ref state,
+            answered,
+            ..
+        } = *visit;
+        let mut hits = match self.match_items(feed, &harvest.new, &watched.rules).await {
             Ok(hits) => hits,
             // Recorded as if nothing had matched, an event would be lost; failed, the poll comes again.
             Err(problem) => {
+                let polled = visit.failed(None);
                 return self
-                    .settle(feed, state, answered, PollOutcome::Failed { problem }, None)
+                    .settle(visit, PollOutcome::Failed { problem }, polled)
                     .await;
             }
         };
@@ -377,68 +372,71 @@ impl Poller {
                 },
             )
         };
-        let (next_poll, recorded) = self
-            .record(feed, state, answered, outcome, None, judge)
-            .await?;
+        let outcome = outcome(harvest);
+        let polled = match is_first_contact {
+            true => Polled::First,
+            false => Polled::Answered,
+        };
+        let (next_poll, recorded) = self.record(visit, outcome, polled, judge).await?;
         self.announce(feed, &recorded);
+        self.hurry_with(&recorded.alerts).await?;
         Ok(next_poll)
     }
 
     /// Records a poll that gave no items.
     async fn settle(
         &self,
-        feed: &Arc<Feed>,
-        state: &FeedState,
-        answered: Timestamp,
+        visit: &Visit<'_>,
         outcome: PollOutcome,
-        retry_after: Option<Duration>,
+        polled: Polled,
     ) -> Result<Timestamp, StoreError> {
         let judge_nothing =
             Box::new(|_: &Item, _: &dyn judge::Past<Error = StoreError>| Ok(Decided::default()));
-        let (next_poll, _) = self
-            .record(feed, state, answered, outcome, retry_after, judge_nothing)
-            .await?;
+        let (next_poll, _) = self.record(visit, outcome, polled, judge_nothing).await?;
         Ok(next_poll)
     }
 
     async fn record(
         &self,
-        feed: &Arc<Feed>,
-        state: &FeedState,
-        answered: Timestamp,
+        visit: &Visit<'_>,
         outcome: PollOutcome,
-        retry_after: Option<Duration>,
+        polled: Polled,
         judge: Judge,
     ) -> Result<(Timestamp, Recorded), StoreError> {
-        let (polled, contact) = match &outcome {
-            PollOutcome::Items(_) if state.first_contact.is_none() => {
-                (Polled::First, Contact::Answered)
-            }
-            PollOutcome::Unchanged | PollOutcome::Items(_) => (Polled::Answered, Contact::Answered),
-            PollOutcome::Pushed(_) => (Polled::Answered, Contact::Pushed),
-            PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => (
-                Polled::Failed {
-                    failures: state.failures + 1,
-                    retry_after,
-                },
-                Contact::Failing,
-            ),
+        let Visit {
+            feed,
+            ref state,
+            answered,
+            ..
+        } = *visit;
+        let plan = match &outcome {
+            PollOutcome::Gone { .. } => Plan::NEVER,
+            PollOutcome::Pushed(_) => state.plan,
+            _ => schedule::plan(Case {
+                name: &feed.name,
+                limits: &feed.poll,
+                answered,
+                polled,
+                fresh: visit.fresh,
+                wishes: visit.wishes,
+                rhythm: self.wait_by_rhythm(visit, &outcome),
+                pushed: push::lasts(state, answered),
+            }),
         };
-        let next_poll = match &outcome {
-            PollOutcome::Gone { .. } => Timestamp::MAX,
-            PollOutcome::Pushed(_) => state.next_poll,
-            _ => {
-                let interval = push::interval(feed, state, answered);
-                schedule::next_poll(&feed.name, interval, answered, polled)
-            }
+        let contact = match &outcome {
+            PollOutcome::Unchanged | PollOutcome::Items(_) => Contact::Answered,
+            PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => Contact::Failing,
+            PollOutcome::Pushed(_) => Contact::Pushed,
         };
-        let changed = StateChange::of(feed, state, &outcome, answered);
+        let changed = StateChange::of(feed, state, &outcome);
         let poll = PollRecord {
             feed: state.id,
             at: answered,
-            next_poll,
-            notices: notices(feed, &outcome),
-            notices_to: self.watched().notices_to.clone(),
+            plan,
+            wishes: visit.wishes,
+            is_whole: visit.is_whole,
+            notices: notices(visit, &outcome, polled),
+            notices_to: visit.watched.notices_to.clone(),
             outcome,
         };
         let recorded = self.store.record_poll(poll, judge).await?;
@@ -451,7 +449,62 @@ impl Poller {
         }
         self.tally.note(state.id, contact);
         changed.log(feed, state);
-        Ok((next_poll, recorded))
+        Ok((plan.next_poll, recorded))
+    }
+
+    /// How long the feed's rhythm suggests to wait; `None` where it does not count.
+    fn wait_by_rhythm(&self, visit: &Visit<'_>, outcome: &PollOutcome) -> Option<Duration> {
+        let limits = &visit.feed.poll;
+        let (rhythm, hurry_until) = match outcome {
+            PollOutcome::Items(harvest) => (harvest.rhythm.as_ref(), harvest.hurry_until),
+            _ => (None, None),
+        };
+        let rhythm = rhythm.or(visit.rhythm.as_ref())?;
+        let hurries = hurry_until
+            .or(visit.state.hurry_until)
+            .is_some_and(|until| visit.answered < until);
+        let is_urgent = || self.urgent.covers(&visit.feed.tags, visit.answered);
+        if !limits.adaptive || hurries || is_urgent() {
+            return None;
+        }
+        rhythm.wait(visit.answered, limits.interval, limits.interval_max)
+    }
+
+    /// Where these alerts are grave, feeds that share their tags are asked at their shortest interval from here on.
+    async fn hurry_with(&self, alerts: &[Alert]) -> Result<(), StoreError> {
+        let tags = self.urgent.note(alerts, self.clock.now());
+        if tags.is_empty() {
+            return Ok(());
+        }
+        let (now, watched) = (self.clock.now(), self.watched());
+        let at_ease = self.store.feeds_at_ease().await?;
+        let mut agenda = self.agenda();
+        for (id, last_poll, not_before) in at_ease {
+            let Some(feed) = watched.feeds.get(&id) else {
+                continue;
+            };
+            if feed.tags.iter().any(|tag| tags.contains(tag)) {
+                let polled = last_poll.unwrap_or(Timestamp::MIN);
+                let due = time::after(polled, feed.poll.interval + Duration::from_millis(1));
+                agenda.hasten(id, due.max(now).max(not_before.unwrap_or(Timestamp::MIN)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up after a start what grave alerts of the last hour asked for.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn remember_urgent(&self) -> Result<(), StoreError> {
+        let filter = AlertFilter {
+            since: Some(time::before(self.clock.now(), URGENT_FOR)),
+            severity_min: URGENT_SEVERITY,
+            ..AlertFilter::default()
+        };
+        let rows = self.store.alerts(filter).await?;
+        let alerts: Vec<Alert> = rows.into_iter().map(|row| row.alert).collect();
+        self.hurry_with(&alerts).await
     }
 
     fn announce(&self, feed: &Feed, recorded: &Recorded) {

@@ -4,15 +4,17 @@ use std::{
     collections::HashMap,
     io::{self, IsTerminal, Write},
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::Context;
 
 use super::{Globals, alerts, feeds_add, feeds_opml, show};
 use crate::{
-    health::{Health, State},
+    health::{Health, LAG_SINCE, State},
+    schedule::Why,
     store::{Store, StoreError},
-    time::{Clock, Timestamp, rfc3339},
+    time::{self, Clock, Timestamp, rfc3339, show_duration},
 };
 
 /// List the feeds with their health
@@ -46,25 +48,34 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
         None => {}
     }
     let config = super::load(globals)?;
-    let states = match Store::open_to_read(&config.store.path) {
+    let now = Clock::System.now();
+    let (states, lags) = match Store::open_to_read(&config.store.path) {
         Ok(store) => {
             let runtime = super::runtime()?;
             alerts::tell_of_disabled_receivers(&runtime, &store)?;
-            runtime
-                .block_on(store.feed_states())
-                .context("cannot list the feeds")?
+            let states = runtime.block_on(store.feed_states());
+            let lags = match args.json {
+                true => runtime.block_on(store.lags(time::before(now, LAG_SINCE))),
+                false => Ok(HashMap::new()),
+            };
+            let cannot = "cannot list the feeds";
+            (states.context(cannot)?, lags.context(cannot)?)
         }
         // The feeds are known all the same, only not yet polled.
         Err(error @ StoreError::Missing(_)) => {
             super::complain(&error.to_string());
-            HashMap::new()
+            (HashMap::new(), HashMap::new())
         }
         Err(error) => return Err(error).context("cannot list the feeds"),
     };
     let all: Vec<_> = config
         .feeds
         .iter()
-        .map(|feed| Health::of(feed, states.get(&feed.name)))
+        .map(|feed| {
+            let state = states.get(&feed.name);
+            let lag = state.and_then(|state| lags.get(&state.id));
+            Health::of(feed, state, lag)
+        })
         .collect();
     let is_bad = |health: &&Health<'_>| matches!(health.state, State::Failing | State::Gone);
     let shown: Vec<_> = all
@@ -81,7 +92,6 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
                 out.write_all(b"\n")?;
             }
         } else if is_terminal {
-            let now = Clock::System.now();
             for line in show::columns(
                 &HEAD,
                 &shown
@@ -105,19 +115,38 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-const HEAD: [&str; 7] = [
+const HEAD: [&str; 8] = [
     "FEED",
     "STATE",
     "SUCCESS",
     "NEW ITEM",
     "NEXT POLL",
+    "EVERY",
     "FAILURES",
     "REASON",
 ];
 
 impl Health<'_> {
+    /// `5m`, or `1h rhythm`: how often, and why where the configuration alone does not say.
+    fn every(&self) -> String {
+        let Some((s, why)) = self.interval_s.zip(self.interval_why) else {
+            return "-".to_owned();
+        };
+        // The spread of first polls and the odd millisecond are nobody's concern here.
+        let every = Duration::from_secs_f64(s);
+        let every = show_duration(match every.as_secs() {
+            0 => every,
+            s @ 1..600 => Duration::from_secs(s),
+            s => Duration::from_secs(s / 60 * 60),
+        });
+        match why == Why::Interval.name() {
+            true => every,
+            false => format!("{every} {why}"),
+        }
+    }
+
     /// For eyes: ages.
-    fn cells(&self, now: Timestamp) -> [show::Cell; 7] {
+    fn cells(&self, now: Timestamp) -> [show::Cell; 8] {
         let age =
             |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| show::age(now, at));
         let style = match self.state {
@@ -144,6 +173,7 @@ impl Health<'_> {
                     }
                 },
             )),
+            show::Cell::plain(&self.every()),
             show::Cell::plain(&self.failures.to_string()),
             show::Cell::plain(&match (self.reason, self.moved_to) {
                 (Some(reason), _) => reason.to_owned(),
@@ -166,6 +196,7 @@ impl Health<'_> {
             &at(self.next_poll),
             &self.failures.to_string(),
             self.reason.unwrap_or("-"),
+            &self.every(),
         ];
         cells.map(|cell| show::safe(cell).into_owned()).join("\t")
     }
@@ -195,8 +226,11 @@ fn summary(all: &[Health<'_>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{model::Feed, store::FeedState};
-    use crate::{model::Validators, store::FeedId};
+    use crate::{
+        model::Feed,
+        schedule::Plan,
+        store::{FeedId, FeedState},
+    };
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -207,18 +241,16 @@ mod tests {
             id: FeedId(1),
             name: "bbc".to_owned(),
             url: "https://e.org/feed".to_owned(),
-            validators: Validators::default(),
-            next_poll: at("2024-12-06T12:04:00Z"),
-            first_contact: None,
+            plan: Plan {
+                next_poll: at("2024-12-06T12:04:00Z"),
+                ..Plan::default()
+            },
             last_poll: Some(at("2024-12-06T11:59:00Z")),
             last_success: Some(at("2024-12-06T11:00:00Z")),
-            last_new_item: None,
             failures,
             problem: problem.map(str::to_owned),
-            moved_to: None,
-            moved_times: 0,
-            pushed: None,
             gone: gone.map(at),
+            ..FeedState::default()
         }
     }
 
@@ -241,31 +273,31 @@ mod tests {
             (
                 &feed,
                 Some(redirected),
-                "bbc|ok|1h ago|-|in 4m|0|moved for good to https://e.org/new",
+                "bbc|ok|1h ago|-|in 4m|5m|0|moved for good to https://e.org/new",
             ),
-            (&feed, None, "bbc|new|-|-|-|0|"),
+            (&feed, None, "bbc|new|-|-|-|-|0|"),
             (
                 &feed,
                 Some(state(0, None, None)),
-                "bbc|ok|1h ago|-|in 4m|0|",
+                "bbc|ok|1h ago|-|in 4m|5m|0|",
             ),
             (
                 &feed,
                 Some(state(3, None, Some("answered\u{1b}[2J 503"))),
-                "bbc|failing|1h ago|-|in 4m|3|answered [2J 503",
+                "bbc|failing|1h ago|-|in 4m|5m|3|answered [2J 503",
             ),
             (
                 &feed,
                 Some(state(1, Some("2024-12-06T11:59:00Z"), Some("answered 410"))),
-                "bbc|gone|1h ago|-|-|1|answered 410",
+                "bbc|gone|1h ago|-|-|-|1|answered 410",
             ),
             (
                 &moved,
                 Some(state(3, None, Some("answered 503"))),
-                "bbc|new|-|-|-|0|",
+                "bbc|new|-|-|-|-|0|",
             ),
         ] {
-            let health = Health::of(feed, state.as_ref());
+            let health = Health::of(feed, state.as_ref(), None);
             assert_eq!(
                 health
                     .cells(now)
@@ -283,13 +315,13 @@ mod tests {
             ..Feed::named("bbc")
         };
         let failing = state(2, None, Some("a\tb"));
-        let health = Health::of(&feed, Some(&failing));
+        let health = Health::of(&feed, Some(&failing), None);
         assert_eq!(
             health.tabs(),
-            "bbc\tfailing\t2024-12-06T11:00:00.000Z\t-\t2024-12-06T12:04:00.000Z\t2\ta b"
+            "bbc\tfailing\t2024-12-06T11:00:00.000Z\t-\t2024-12-06T12:04:00.000Z\t2\ta b\t5m"
         );
         assert_eq!(
-            summary(&[health, Health::of(&feed, None)]),
+            summary(&[health, Health::of(&feed, None, None)]),
             "2 feeds: 1 failing, 1 new"
         );
         assert_eq!(summary(&[]), "0 feeds");

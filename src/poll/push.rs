@@ -1,13 +1,11 @@
 //! What a hub pushes takes the way of a poll from `parse` on; and while a hub pushes, a feed is polled seldom.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use super::Poller;
+use super::{Poller, Visit, harvest};
 use crate::{
     envelope::Response,
-    hub::Announced,
-    model::{Feed, Item},
-    parse::Parsed,
+    model::Item,
     store::{FeedId, FeedState, Harvest, PollOutcome, StoreError},
     time::{self, Timestamp},
 };
@@ -34,38 +32,36 @@ impl Poller {
             return Ok(PushTaken::NotWatched);
         };
         let seen = self.clock.now();
-        let state = self.store.feed_state(id).await?;
-        let items = match self.read(document).await {
-            Ok((Parsed { items, .. }, _)) => items,
-            Err(problem) => return Ok(PushTaken::Unreadable(problem)),
+        let (state, rhythm) = self.store.feed_state(id).await?;
+        let (parsed, validators) = match self.read(document).await {
+            Ok(read) => read,
+            Err(error) => return Ok(PushTaken::Unreadable(error.to_string())),
         };
-        let listed: Vec<_> = items.iter().map(Item::key).collect();
-        let unseen = self.store.unseen(id, listed.clone()).await?;
-        let new = items
-            .into_iter()
-            .filter(|item| unseen.contains(&item.key()))
-            .collect();
+        let visit = Visit {
+            feed: &feed,
+            watched: &watched,
+            wishes: state.wishes,
+            state,
+            rhythm,
+            is_whole: false,
+            answered: seen,
+            fresh: None,
+        };
+        let keys = parsed.items.iter().map(Item::key).collect();
+        let unseen = self.store.unseen(id, keys).await?;
         let harvest = Harvest {
-            listed,
-            new,
-            announced: Announced::Unknown,
-            ..Harvest::default()
+            // Hubs bring what is new alone: that all of it is new does not tell that anything was lost.
+            hurry_until: None,
+            ..harvest::gather(&visit, parsed, validators, &unseen)
         };
-        let outcome = PollOutcome::Pushed(harvest);
-        self.record_items(&feed, &state, seen, outcome, &watched)
+        self.record_items(&visit, harvest, PollOutcome::Pushed)
             .await?;
         Ok(PushTaken::Recorded)
     }
 }
 
-/// How long a feed that answers is left alone: while its hub pushes, polling is the net below and the longest interval is
-/// often enough. When the lease has run out, the feed is asked as any other.
-pub fn interval(feed: &Arc<Feed>, state: &FeedState, now: Timestamp) -> Duration {
-    let usual = feed.poll.interval;
-    match &state.pushed {
-        Some(pushed) => time::until(now, pushed.until)
-            .min(feed.poll.interval_max)
-            .max(usual),
-        None => usual,
-    }
+/// How long a hub goes on pushing the feed, as far as it has promised.
+pub fn lasts(state: &FeedState, now: Timestamp) -> Duration {
+    let pushed = state.pushed.as_ref();
+    pushed.map_or(Duration::ZERO, |pushed| time::until(now, pushed.until))
 }

@@ -20,7 +20,7 @@ use url::form_urlencoded;
 use super::{metrics, page};
 use crate::{
     config::Config,
-    health::Health,
+    health::{Health, LAG_SINCE},
     model::{Feed, Severity},
     poll::Poller,
     push::{self, Brought, Subscriber, Verified},
@@ -209,11 +209,14 @@ impl App {
 
     async fn feeds(&self) -> Result<Page, StoreError> {
         let states = self.store.feed_states().await?;
+        let since = time::before(self.clock.now(), LAG_SINCE);
+        let lags = self.store.lags(since).await?;
         let live = self.live();
-        let feeds = live
-            .feeds
-            .iter()
-            .map(|feed| Health::of(feed, states.get(&feed.name)));
+        let feeds = live.feeds.iter().map(|feed| {
+            let state = states.get(&feed.name);
+            let lag = state.and_then(|state| lags.get(&state.id));
+            Health::of(feed, state, lag)
+        });
         lines(feeds)
     }
 

@@ -23,7 +23,7 @@ pub async fn text(app: &App) -> Result<String, StoreError> {
     let feeds: Vec<_> = live
         .feeds
         .iter()
-        .map(|feed| Health::of(feed, states.get(&feed.name)))
+        .map(|feed| Health::of(feed, states.get(&feed.name), None))
         .collect();
 
     let mut page = Exposition::default();

@@ -36,7 +36,7 @@ pub async fn html(app: &App) -> Result<String, StoreError> {
     let mut feeds: Vec<_> = live
         .feeds
         .iter()
-        .map(|feed| Health::of(feed, states.get(&feed.name)))
+        .map(|feed| Health::of(feed, states.get(&feed.name), None))
         .collect();
     feeds.sort_by_key(|feed| match feed.state {
         State::Failing => 0,
