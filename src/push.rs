@@ -252,6 +252,7 @@ impl Subscriber {
                 self.store
                     .settle_subscription(id, HubSaid::No { problem }, due)
                     .await?;
+                self.poller.fall_back(subscription.feed).await?;
                 Ok(Verified::Noted)
             }
             Question::Denied { topic, .. }

@@ -58,6 +58,21 @@ impl Poller {
             .await?;
         Ok(PushTaken::Recorded)
     }
+
+    /// Polls a feed as any other again: its hub no longer pushes.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn fall_back(&self, id: FeedId) -> Result<(), StoreError> {
+        let Some(feed) = self.watched().feeds.get(&id).cloned() else {
+            return Ok(());
+        };
+        let (state, _) = self.store.feed_state(id).await?;
+        let due = time::after(self.clock.now(), feed.poll.interval);
+        let due = due.max(state.plan.not_before.unwrap_or(Timestamp::MIN));
+        self.agenda().hasten(id, due);
+        Ok(())
+    }
 }
 
 /// How long a hub goes on pushing the feed, as far as it has promised.

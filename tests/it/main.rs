@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod crash;
 mod daemon;
+mod leases;
 mod net;
 mod notices;
 mod pack;
