@@ -24,6 +24,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("sql/0001_first.sql"),
     include_str!("sql/0002_poll.sql"),
     include_str!("sql/0003_notices.sql"),
+    include_str!("sql/0006_push.sql"),
 ];
 /// Requests that wait for the writer; beyond them callers wait.
 const WAITING_MAX: usize = 1024;
@@ -507,6 +508,8 @@ fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
         "delivery",
         "receiver",
         "notice",
+        "store_key",
+        "subscription",
         "story",
         "story_key",
     ] {
