@@ -5,9 +5,6 @@
 const KEYS: &[(&str, &str, &str)] = &[
     ("", "web", "the web pages"),
     ("", "notices", "notices to the operator"),
-    ("receivers.*", "digest", "digests"),
-    ("receivers.*", "quiet", "quiet hours"),
-    ("receivers.*", "rate", "rate limits"),
     ("rules.*", "cooldown", "cooldowns"),
     ("rules.*", "needs", "corroboration"),
     ("rules.*", "raise", "raised severities"),

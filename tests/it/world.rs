@@ -427,9 +427,5 @@ fn receiver(hook: &str) -> Arc<Receiver> {
         rules: None,
         tags: Vec::new(),
     };
-    Arc::new(Receiver {
-        name: hook.to_owned(),
-        wants,
-        notifier,
-    })
+    Arc::new(Receiver::new(hook, wants, notifier))
 }
