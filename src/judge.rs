@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The version of the alert document.
-const DOCUMENT_VERSION: u32 = 1;
+pub const DOCUMENT_VERSION: u32 = 1;
 /// How long a story stays open for further items.
 pub const STORY_ALIVE: Duration = Duration::from_secs(72 * 3600);
 

@@ -7,6 +7,7 @@
 mod ask;
 mod change;
 mod tally;
+mod turn;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -24,7 +25,7 @@ use tokio::{
 
 use self::{
     ask::{Answer, address, host_of, moved_to, read_response, request},
-    change::StateChange,
+    change::{StateChange, notices},
     tally::Contact,
 };
 use crate::{
@@ -35,27 +36,28 @@ use crate::{
     notify::Receiver,
     parse::{self, Document, Parsed},
     rule::{RuleHits, RuleSet},
-    schedule::{self, Agenda, Polled},
+    schedule::{self, Agenda, Planned, Polled},
     store::{
         Decided, FeedId, FeedState, Harvest, Judge, PollOutcome, PollRecord, Recorded, Store,
         StoreError,
     },
+    tell,
     time::{self, Clock, Timestamp},
-    work::{Job, Leased},
 };
 
 pub use tally::Tally;
+pub use turn::Polls;
 
 /// Documents read and items matched at once.
 const THINKING_MAX: usize = 4;
-/// How long a feed rests when its poll could not be recorded.
-const STORE_REST: Duration = Duration::from_secs(10);
 /// What is watched, swapped whole on reload.
 #[derive(Clone, Debug)]
 pub struct Watched {
     pub feeds: HashMap<FeedId, Arc<Feed>>,
     pub rules: Arc<RuleSet>,
     pub receivers: Vec<Arc<Receiver>>,
+    /// The names of the receivers that are told about wirewatch itself.
+    pub notices_to: Vec<String>,
     /// Polls in flight at once to one host.
     pub per_host: usize,
     pub allow_private: bool,
@@ -75,74 +77,6 @@ pub struct Poller {
     is_store_failing: AtomicBool,
 }
 
-/// The claim on a due feed; dropped unfinished, the feed is tried again soon.
-pub struct Turn {
-    poller: Arc<Poller>,
-    feed: FeedId,
-    is_finished: bool,
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        if !self.is_finished {
-            let due = time::after(self.poller.clock.now(), STORE_REST);
-            self.poller.agenda().finish(self.feed, due);
-        }
-    }
-}
-
-impl Turn {
-    fn finish(mut self, due: Timestamp) {
-        self.is_finished = true;
-        self.poller.agenda().finish(self.feed, due);
-    }
-}
-
-/// A handle that the loop runs.
-pub struct Polls(pub Arc<Poller>);
-
-impl Job for Polls {
-    type Work = Turn;
-
-    async fn lease(&self, now: Timestamp, free: usize) -> Result<Leased<Turn>, StoreError> {
-        let mut agenda = self.0.agenda();
-        let turns = agenda.take_due(now, free);
-        let turn = |feed| Turn {
-            poller: self.0.clone(),
-            feed,
-            is_finished: false,
-        };
-        Ok(Leased {
-            work: turns.into_iter().map(turn).collect(),
-            next: agenda.next_due(),
-        })
-    }
-
-    async fn run(&self, turn: Turn) {
-        let watched = self.0.watched();
-        let Some(feed) = watched.feeds.get(&turn.feed).cloned() else {
-            // The configuration dropped it between the lease and now.
-            return turn.finish(Timestamp::MAX);
-        };
-        match self.0.poll(turn.feed, &feed, &watched).await {
-            Ok(next) => {
-                if self.0.is_store_failing.swap(false, Ordering::Relaxed) {
-                    tracing::info!("polls are recorded again");
-                }
-                turn.finish(next);
-            }
-            Err(error) => {
-                // One line for all feeds: a full disk stops every one of them.
-                if !self.0.is_store_failing.swap(true, Ordering::Relaxed) {
-                    tracing::error!(feed = %feed.name, %error, "polls are not recorded; their items stay new and are tried again");
-                }
-                let rest = feed.poll.interval.max(STORE_REST);
-                turn.finish(time::after(self.0.clock.now(), rest));
-            }
-        }
-    }
-}
-
 impl Poller {
     /// Nothing is watched until [`Poller::watch`] is called.
     pub fn new(store: Store, net: Arc<dyn Net>, clock: Clock, owed: Arc<Notify>) -> Poller {
@@ -150,6 +84,7 @@ impl Poller {
             feeds: HashMap::new(),
             rules: Arc::new(RuleSet::default()),
             receivers: Vec::new(),
+            notices_to: Vec::new(),
             per_host: 1,
             allow_private: false,
         };
@@ -179,7 +114,12 @@ impl Poller {
                     .filter(|_| state.failures == 0)
                     .map(|last| time::after(last, feed.poll.interval + feed.poll.interval / 10));
                 let due = sooner.map_or(state.next_poll, |sooner| sooner.min(state.next_poll));
-                Some((state.id, host_of(&feed.url), due))
+                Some(Planned {
+                    key: state.id,
+                    host: host_of(&feed.url),
+                    due,
+                    interval: feed.poll.interval,
+                })
             });
         self.agenda().replace(watched.per_host, planned);
         *self.watched.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(watched);
@@ -465,9 +405,15 @@ impl Poller {
             feed: state.id,
             at: answered,
             next_poll,
+            notices: notices(feed, &outcome),
+            notices_to: self.watched().notices_to.clone(),
             outcome,
         };
         let recorded = self.store.record_poll(poll, judge).await?;
+        if !recorded.notices.is_empty() {
+            recorded.notices.iter().for_each(tell::log);
+            self.owed.notify_one();
+        }
         self.tally.note(state.id, contact);
         changed.log(feed, state);
         Ok((next_poll, recorded))

@@ -1,15 +1,13 @@
 //! When next: polls, retries, and whose turn it is. Pure: `now` is an argument and jitter is a hash, so that every run of
 //! the same events gives the same times.
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap, VecDeque},
-    hash::Hash,
-    sync::Arc,
-    time::Duration,
-};
+mod agenda;
+
+use std::time::Duration;
 
 use crate::time::{self, Timestamp};
+
+pub use agenda::{Agenda, Planned};
 
 /// The longest wait after failures in a row, of a feed.
 const FEED_BACKOFF_MAX: Duration = Duration::from_secs(24 * 3600);
@@ -111,151 +109,6 @@ pub fn is_silent(last_new_item: Option<Timestamp>, now: Timestamp) -> bool {
 
 /// A feed without a new item for so long is called silent.
 pub const SILENT_AFTER: Duration = Duration::from_secs(14 * 86_400);
-
-/// Whose turn it is: keys by due time, no more at once from one host than allowed. What waits for its host does not hold up others.
-#[derive(Debug)]
-pub struct Agenda<K> {
-    per_host: usize,
-    entries: HashMap<K, Entry>,
-    due: BinaryHeap<Reverse<(Timestamp, K)>>,
-    hosts: HashMap<Arc<str>, Host<K>>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    host: Arc<str>,
-    due: Timestamp,
-    is_running: bool,
-    /// No longer wanted; it only still runs.
-    is_removed: bool,
-}
-
-#[derive(Debug)]
-struct Host<K> {
-    running: usize,
-    waiting: VecDeque<K>,
-}
-
-impl<K: Copy + Eq + Hash + Ord> Agenda<K> {
-    /// `per_host` is 1 or more.
-    pub fn new(per_host: usize) -> Self {
-        Agenda {
-            per_host: per_host.max(1),
-            entries: HashMap::new(),
-            due: BinaryHeap::new(),
-            hosts: HashMap::new(),
-        }
-    }
-
-    /// Replaces what is planned. What runs goes on; of it, what is planned no longer is forgotten when it finishes.
-    pub fn replace(
-        &mut self,
-        per_host: usize,
-        planned: impl IntoIterator<Item = (K, Arc<str>, Timestamp)>,
-    ) {
-        self.per_host = per_host.max(1);
-        self.entries.retain(|_, entry| entry.is_running);
-        self.entries
-            .values_mut()
-            .for_each(|entry| entry.is_removed = true);
-        self.due.clear();
-        self.hosts
-            .values_mut()
-            .for_each(|host| host.waiting.clear());
-        for (key, host, due) in planned {
-            if let Some(running) = self.entries.get_mut(&key) {
-                running.is_removed = false;
-                continue;
-            }
-            self.entries.insert(
-                key,
-                Entry {
-                    host,
-                    due,
-                    is_running: false,
-                    is_removed: false,
-                },
-            );
-            self.due.push(Reverse((due, key)));
-        }
-    }
-
-    /// At most `free` keys that are due and whose hosts have room, earliest first; they count as running from here.
-    pub fn take_due(&mut self, now: Timestamp, free: usize) -> Vec<K> {
-        let mut taken = Vec::new();
-        while taken.len() < free
-            && let Some(&Reverse((due, key))) = self.due.peek()
-            && due <= now
-        {
-            self.due.pop();
-            let Some(entry) = self
-                .entries
-                .get_mut(&key)
-                .filter(|entry| !entry.is_running && entry.due == due)
-            else {
-                continue;
-            };
-            let host = self
-                .hosts
-                .entry(entry.host.clone())
-                .or_insert_with(|| Host {
-                    running: 0,
-                    waiting: VecDeque::new(),
-                });
-            if host.running < self.per_host {
-                host.running += 1;
-                entry.is_running = true;
-                taken.push(key);
-            } else {
-                host.waiting.push_back(key);
-            }
-        }
-        taken
-    }
-
-    /// Ends a running key and plans it again.
-    pub fn finish(&mut self, key: K, due: Timestamp) {
-        let Some(entry) = self.entries.get_mut(&key).filter(|entry| entry.is_running) else {
-            return;
-        };
-        entry.is_running = false;
-        let host_name = entry.host.clone();
-        if entry.is_removed {
-            self.entries.remove(&key);
-        } else {
-            entry.due = due;
-            self.due.push(Reverse((due, key)));
-        }
-        let Some(host) = self.hosts.get_mut(&host_name) else {
-            return;
-        };
-        host.running -= 1;
-        // One place is free: the first that waits for this host is up for its turn again, ahead of what fell due later.
-        while let Some(waiting) = host.waiting.pop_front() {
-            if let Some(entry) = self.entries.get(&waiting).filter(|entry| !entry.is_running) {
-                self.due.push(Reverse((entry.due, waiting)));
-                break;
-            }
-        }
-        if host.running == 0 && host.waiting.is_empty() {
-            self.hosts.remove(&host_name);
-        }
-    }
-
-    /// When the next key that does not wait for its host falls due.
-    pub fn next_due(&self) -> Option<Timestamp> {
-        self.due.peek().map(|Reverse((due, _))| *due)
-    }
-
-    /// How many keys are planned or run.
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -362,62 +215,5 @@ mod tests {
                 "{header:?}"
             );
         }
-    }
-
-    #[test]
-    fn a_busy_host_holds_up_its_own_feeds_alone() {
-        let mut agenda = Agenda::new(1);
-        let (slow, other): (Arc<str>, Arc<str>) = ("slow".into(), "other".into());
-        agenda.replace(
-            1,
-            [
-                (1, slow.clone(), at(1)),
-                (2, slow.clone(), at(2)),
-                (3, slow, at(3)),
-                (4, other, at(4)),
-            ],
-        );
-        assert_eq!(agenda.take_due(at(0), 9), [] as [i32; 0]);
-        assert_eq!(agenda.next_due(), Some(at(1)));
-        assert_eq!(agenda.take_due(at(10), 9), [1, 4]);
-        assert_eq!(agenda.next_due(), None);
-        agenda.finish(1, at(100));
-        assert_eq!(agenda.take_due(at(10), 9), [2]);
-        agenda.finish(2, at(101));
-        assert_eq!(agenda.take_due(at(10), 9), [3]);
-        agenda.finish(4, at(102));
-        agenda.finish(3, at(103));
-        assert_eq!(agenda.take_due(at(200), 1), [1]);
-        assert_eq!(
-            agenda.take_due(at(200), 9),
-            [4],
-            "the others wait for the host"
-        );
-    }
-
-    #[test]
-    fn a_new_plan_forgets_what_is_gone_and_keeps_what_runs() {
-        let mut agenda = Agenda::new(2);
-        let host: Arc<str> = "host".into();
-        agenda.replace(
-            2,
-            [
-                (1, host.clone(), at(0)),
-                (2, host.clone(), at(0)),
-                (3, host.clone(), at(0)),
-            ],
-        );
-        assert_eq!(agenda.take_due(at(0), 9), [1, 2]);
-        agenda.replace(2, [(2, host.clone(), at(0)), (5, host, at(0))]);
-        assert_eq!(
-            agenda.take_due(at(0), 9),
-            [] as [i32; 0],
-            "the host is full"
-        );
-        agenda.finish(1, at(9));
-        assert_eq!(agenda.take_due(at(10), 9), [5]);
-        agenda.finish(2, at(9));
-        assert_eq!(agenda.take_due(at(10), 9), [2]);
-        assert_eq!(agenda.len(), 2);
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use serde::Serialize;
 
-use super::{Globals, alerts, feeds_opml, show};
+use super::{Globals, alerts, feeds_add, feeds_opml, show};
 use crate::{
     model::Feed,
     store::{FeedState, Store, StoreError},
@@ -30,9 +30,10 @@ pub struct Args {
     command: Option<Exchange>,
 }
 
-/// Lists of feeds as other programs write them.
+/// How feeds come and go.
 #[derive(Debug, clap::Subcommand)]
 enum Exchange {
+    Add(feeds_add::AddArgs),
     Import(feeds_opml::ImportArgs),
     /// Print the feeds as OPML, for other feed readers
     Export,
@@ -74,6 +75,7 @@ fn time<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S
 
 pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     match &args.command {
+        Some(Exchange::Add(args)) => return feeds_add::add(args, globals),
         Some(Exchange::Import(args)) => return feeds_opml::import(args, globals),
         Some(Exchange::Export) => return feeds_opml::export(globals),
         None => {}

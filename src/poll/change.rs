@@ -2,7 +2,7 @@
 
 use super::ask::MOVED_AGREEING;
 use crate::{
-    model::Feed,
+    model::{Feed, Notice, NoticeKind, Severity},
     schedule,
     store::{FeedState, Harvest, PollOutcome},
     time::Timestamp,
@@ -14,7 +14,7 @@ pub enum StateChange {
     None,
     Fails { reason: String },
     Recovers,
-    Gone { reason: String },
+    Gone,
     Moves { to: String },
     Silent,
     Speaks,
@@ -36,9 +36,7 @@ impl StateChange {
                 reason: problem.clone(),
             },
             PollOutcome::Failed { .. } => StateChange::None,
-            PollOutcome::Gone { problem } => StateChange::Gone {
-                reason: problem.clone(),
-            },
+            PollOutcome::Gone { .. } => StateChange::Gone,
             PollOutcome::Items(Harvest {
                 moved_to: Some(to), ..
             }) if state.moved_to.as_ref() == Some(to)
@@ -59,13 +57,11 @@ impl StateChange {
     pub fn log(&self, feed: &Feed, state: &FeedState) {
         let feed = &feed.name;
         match self {
-            StateChange::None => {}
+            // A feed that is gone has a notice.
+            StateChange::None | StateChange::Gone => {}
             StateChange::Fails { reason } => tracing::warn!(%feed, %reason, "feed fails"),
             StateChange::Recovers => {
                 tracing::info!(%feed, failures = state.failures, "feed recovers");
-            }
-            StateChange::Gone { reason } => {
-                tracing::warn!(%feed, %reason, "feed is gone and not asked again; remove it or give it a new url");
             }
             StateChange::Moves { to } => {
                 tracing::info!(%feed, %to, "feed moved; asking there from now on, please correct its url");
@@ -76,5 +72,28 @@ impl StateChange {
             }
             StateChange::Speaks => tracing::info!(%feed, "feed speaks again"),
         }
+    }
+}
+
+/// What the operator should know after this poll. Said at every poll that shows it: only a change is recorded.
+pub fn notices(feed: &Feed, outcome: &PollOutcome) -> Vec<Notice> {
+    let gone = |text: String, is_over| Notice {
+        kind: NoticeKind::FeedGone,
+        subject: feed.name.clone(),
+        text,
+        url: feed.url.clone(),
+        severity: Severity::Medium,
+        is_over,
+    };
+    let name = &feed.name;
+    match outcome {
+        PollOutcome::Gone { problem } => vec![gone(
+            format!("{name} is not asked again: {problem}; remove it or give it a new url"),
+            false,
+        )],
+        PollOutcome::Unchanged | PollOutcome::Items(_) => {
+            vec![gone(format!("{name} answers again"), true)]
+        }
+        PollOutcome::Failed { .. } => Vec::new(),
     }
 }

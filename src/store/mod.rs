@@ -6,6 +6,7 @@
 
 mod deliveries;
 mod history;
+mod notices;
 mod polls;
 mod sqlite;
 
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 
 use crate::{
     judge::{Decision, Past},
-    model::{Alert, Item, ItemKey, Severity, Validators},
+    model::{Alert, Item, ItemKey, Notice, Severity, Validators},
     time::Timestamp,
 };
 
@@ -101,6 +102,10 @@ pub struct PollRecord {
     pub at: Timestamp,
     pub next_poll: Timestamp,
     pub outcome: PollOutcome,
+    /// What the operator should know of the feed; see [`Store::notice`].
+    pub notices: Vec<Notice>,
+    /// The receivers that are owed the notices.
+    pub notices_to: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -150,6 +155,8 @@ pub struct Recorded {
     pub alerts: Vec<Alert>,
     /// Deliveries now owed.
     pub deliveries: usize,
+    /// Notices that were news.
+    pub notices: Vec<Alert>,
 }
 
 /// A delivery that is due.
@@ -179,9 +186,9 @@ pub enum Settlement {
 /// One alert in the history.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct AlertRow {
-    /// The store's own number: ascending, for following.
+    /// The place of this revision among the newest ones of all alerts: ascending, for following.
     #[serde(skip)]
-    pub number: i64,
+    pub changed: i64,
     pub alert: Alert,
     pub deliveries: Vec<DeliveryRow>,
 }
@@ -206,7 +213,7 @@ pub struct AlertFilter {
     pub since: Option<Timestamp>,
     pub rule: Option<String>,
     pub severity_min: Severity,
-    /// Only alerts with a revision number in the store above this.
+    /// Only alerts that were opened or revised after the one with this [`AlertRow::changed`].
     pub after: Option<i64>,
 }
 

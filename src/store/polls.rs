@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::{
     Decided, FeedId, FeedState, Harvest, Judge, PollOutcome, PollRecord, Recorded, Store,
-    StoreError, sqlite::failed,
+    StoreError, notices::note, sqlite::failed,
 };
 use crate::{
     judge::{Judged, Past, StoryLink, StoryState},
@@ -128,7 +128,7 @@ impl Store {
             let cannot = failed("cannot record a poll");
             let at = record.at.as_millisecond();
             let next = record.next_poll.as_millisecond();
-            match &record.outcome {
+            let mut recorded = match &record.outcome {
                 PollOutcome::Unchanged => {
                     connection
                         .prepare_cached(
@@ -136,7 +136,7 @@ impl Store {
                         )
                         .and_then(|mut statement| statement.execute(params![record.feed.0, next, at]))
                         .map_err(&cannot)?;
-                    Ok(Recorded::default())
+                    Recorded::default()
                 }
                 PollOutcome::Failed { problem } => {
                     connection
@@ -145,7 +145,7 @@ impl Store {
                         )
                         .and_then(|mut statement| statement.execute(params![record.feed.0, next, at, problem]))
                         .map_err(&cannot)?;
-                    Ok(Recorded::default())
+                    Recorded::default()
                 }
                 PollOutcome::Gone { problem } => {
                     connection
@@ -154,10 +154,16 @@ impl Store {
                             params![record.feed.0, next, at, problem],
                         )
                         .map_err(&cannot)?;
-                    Ok(Recorded::default())
+                    Recorded::default()
                 }
-                PollOutcome::Items(harvest) => record_items(connection, &record, harvest, &mut judge),
+                PollOutcome::Items(harvest) => record_items(connection, &record, harvest, &mut judge)?,
+            };
+            for notice in &record.notices {
+                recorded
+                    .notices
+                    .extend(note(connection, notice, &record.notices_to, record.at)?);
             }
+            Ok(recorded)
         })
         .await
     }
@@ -288,10 +294,11 @@ fn note_judgement(connection: &Connection, item: i64, judged: &Judged) -> rusqli
         .execute(params![item, judged.rule, judged.reason.name(), judged.about])
 }
 
-fn insert_alert(connection: &Connection, alert: &Alert, story: i64) -> Result<i64, StoreError> {
-    let cannot = failed("cannot record an alert");
-    let document =
-        serde_json::to_string(alert).map_err(|error| StoreError::Failed(error.to_string()))?;
+pub(super) fn insert_alert(
+    connection: &Connection,
+    alert: &Alert,
+    story: i64,
+) -> Result<i64, StoreError> {
     let queued = alert.timing.queued.as_millisecond();
     connection
         .prepare_cached(
@@ -300,8 +307,22 @@ fn insert_alert(connection: &Connection, alert: &Alert, story: i64) -> Result<i6
         .and_then(|mut statement| {
             statement.execute(params![alert.id, alert.rule, alert.severity as i64, story, alert.revision, queued])
         })
-        .map_err(&cannot)?;
+        .map_err(failed("cannot record an alert"))?;
     let number = connection.last_insert_rowid();
+    insert_revision(connection, number, alert)?;
+    Ok(number)
+}
+
+/// Makes this document the newest revision of alert `number`.
+pub(super) fn insert_revision(
+    connection: &Connection,
+    number: i64,
+    alert: &Alert,
+) -> Result<(), StoreError> {
+    let cannot = failed("cannot record an alert");
+    let document =
+        serde_json::to_string(alert).map_err(|error| StoreError::Failed(error.to_string()))?;
+    let queued = alert.timing.queued.as_millisecond();
     connection
         .prepare_cached(
             "INSERT INTO revision (alert, revision, queued, document) VALUES (?1, ?2, ?3, ?4)",
@@ -310,10 +331,21 @@ fn insert_alert(connection: &Connection, alert: &Alert, story: i64) -> Result<i6
             statement.execute(params![number, alert.revision, queued, document])
         })
         .map_err(&cannot)?;
-    Ok(number)
+    connection
+        .prepare_cached("UPDATE alert SET revision = ?2, severity = ?3, updated = ?4 WHERE id = ?1")
+        .and_then(|mut statement| {
+            statement.execute(params![
+                number,
+                alert.revision,
+                alert.severity as i64,
+                queued
+            ])
+        })
+        .map_err(&cannot)?;
+    Ok(())
 }
 
-fn owe(
+pub(super) fn owe(
     connection: &Connection,
     number: i64,
     alert: &Alert,

@@ -296,6 +296,8 @@ async fn the_archive_is_replayed_by_event_time() {
             new,
             ..Harvest::default()
         }),
+        notices: Vec::new(),
+        notices_to: Vec::new(),
     };
     let alert_nobody =
         Box::new(|_: &Item, _: &dyn wirewatch::judge::Past<Error = _>| Ok(Decided::default()));

@@ -6,6 +6,7 @@ mod config;
 mod crash;
 mod daemon;
 mod net;
+mod notices;
 mod pack;
 mod scenarios;
 mod store;

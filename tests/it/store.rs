@@ -122,6 +122,8 @@ async fn record(
         at: when,
         next_poll: time::after(when, Duration::from_secs(60)),
         outcome,
+        notices: Vec::new(),
+        notices_to: Vec::new(),
     };
     store.record_poll(record, judge).await.unwrap()
 }
@@ -228,6 +230,8 @@ async fn a_poll_that_cannot_be_judged_changes_nothing() {
             at: at(1),
             next_poll: at(61),
             outcome: harvest(&["1", "2"]),
+            notices: Vec::new(),
+            notices_to: Vec::new(),
         };
         store.record_poll(record, judge).await.unwrap_err();
         assert_eq!(store.totals().await.unwrap().items, 0);

@@ -226,6 +226,7 @@ pub struct World {
     node: Option<Node>,
     feeds: Vec<String>,
     hooks: Vec<String>,
+    ops: Vec<String>,
     word: String,
 }
 
@@ -239,6 +240,7 @@ impl World {
             node: None,
             feeds: feeds.iter().map(|feed| (*feed).to_owned()).collect(),
             hooks: hooks.iter().map(|hook| (*hook).to_owned()).collect(),
+            ops: Vec::new(),
             word: "signal".to_owned(),
         };
         for feed in feeds {
@@ -255,6 +257,21 @@ impl World {
                 .insert((*feed).to_owned(), server);
         }
         world
+    }
+
+    /// These hooks are told about wirewatch itself; known from the next start or reload.
+    pub fn notify(&mut self, hooks: &[&str]) {
+        self.ops = hooks.iter().map(|hook| (*hook).to_owned()).collect();
+    }
+
+    /// The daemon with its configuration, while it runs.
+    pub fn node(&self) -> (&Node, Config) {
+        (self.node.as_ref().unwrap(), self.config())
+    }
+
+    /// The feed is no longer configured, from the next start or reload.
+    pub fn drop_feed(&mut self, feed: &str) {
+        self.feeds.retain(|known| known != feed);
     }
 
     pub async fn start(&mut self) {
@@ -406,6 +423,7 @@ impl World {
             },
             feeds: self.feeds.iter().map(feed).collect(),
             receivers: self.hooks.iter().map(|hook| receiver(hook)).collect(),
+            notices_to: self.ops.clone(),
             rules: Arc::new(rules),
             watch: false,
             lists: 0,
