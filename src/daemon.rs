@@ -77,7 +77,7 @@ impl Node {
         let (stopper, stop) = Stopper::new();
         let mut node = Node {
             poller: Arc::new(Poller::new(store.clone(), net.clone(), clock, owed.clone())),
-            postman: Arc::new(Postman::new(store.clone(), net, clock)),
+            postman: Arc::new(Postman::new(store.clone(), net, clock, owed.clone())),
             store,
             clock,
             feeds_changed: Arc::new(Notify::new()),
@@ -147,7 +147,8 @@ impl Node {
             allow_private: config.poll.allow_private,
         };
         self.poller.watch(watched, &states);
-        self.postman.serve(&config.receivers);
+        self.store.look_at_held_again(self.clock.now()).await?;
+        self.postman.serve(&config.receivers, &config.notices_to);
         self.poll_slots
             .store(config.poll.concurrency.max(1), Ordering::Relaxed);
         self.delivery_slots

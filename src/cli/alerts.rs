@@ -218,7 +218,7 @@ fn paragraph(out: &mut impl Write, row: &AlertRow, now: Timestamp) -> io::Result
     let done: Vec<_> = row
         .deliveries
         .iter()
-        .filter(|delivery| delivery.state == "done")
+        .filter(|delivery| is_plain(delivery))
         .map(|delivery| delivery.receiver.as_str())
         .collect();
     if !done.is_empty() {
@@ -228,19 +228,23 @@ fn paragraph(out: &mut impl Write, row: &AlertRow, now: Timestamp) -> io::Result
             show::safe(&done.join(", "))
         )?;
     }
-    for delivery in row
-        .deliveries
-        .iter()
-        .filter(|delivery| delivery.state != "done")
-    {
+    for delivery in row.deliveries.iter().filter(|delivery| !is_plain(delivery)) {
         writeln!(out, "         {}", show::safe(&standing(delivery, now)))?;
     }
     writeln!(out)
 }
 
+/// Delivered, and nothing more to say of it.
+fn is_plain(delivery: &DeliveryRow) -> bool {
+    delivery.state == "done" && delivery.reason.is_none()
+}
+
 /// How a delivery stands.
 pub(super) fn standing(delivery: &DeliveryRow, now: Timestamp) -> String {
     let mut text = match delivery.state.as_str() {
+        "done" if delivery.reason.as_deref() == Some("silenced") => {
+            format!("not sent to {}", delivery.receiver)
+        }
         "done" => format!("delivered to {}", delivery.receiver),
         "dead" => format!("not delivered to {}, given up", delivery.receiver),
         _ => format!("owed to {}", delivery.receiver),
@@ -250,6 +254,9 @@ pub(super) fn standing(delivery: &DeliveryRow, now: Timestamp) -> String {
             " after {}",
             show::count(u64::from(delivery.attempts), "attempt", "attempts")
         );
+    }
+    if let Some(reason) = &delivery.reason {
+        text += &format!(", {reason}");
     }
     match delivery.due {
         Some(due) if due <= now => text += ", due now",
@@ -278,6 +285,7 @@ mod tests {
                 settled: None,
                 due: due.map(|due| due.parse().unwrap()),
                 problem: problem.map(str::to_owned),
+                reason: None,
             };
         for (delivery, shown) in [
             (delivery("owed", 0, None, None), "owed to desk"),

@@ -92,10 +92,10 @@ pub fn receivers(
     receivers
 }
 
-<<<<<<< HEAD
 fn boxed(notifier: impl Notifier + 'static) -> Box<dyn Notifier> {
     Box::new(notifier)
-=======
+}
+
 /// `[notices] to`: names of receivers that there are.
 pub fn notices_to(
     table: Option<&Checked>,
@@ -128,7 +128,6 @@ pub fn notices_to(
         }
     }
     to
->>>>>>> main
 }
 
 /// Globs that were checked one by one; `None` where there are none.

@@ -1,6 +1,7 @@
 //! Golden requests: what each service is sent, byte for byte, for an alert, a hostile one, a revision, the end of an alert
 //! and a digest; and what each service's answers mean. `WIREWATCH_BLESS=1 cargo test --lib notify::` writes the files anew.
 
+#[cfg(test)]
 use std::{collections::HashMap, time::Duration};
 
 use super::{

@@ -186,6 +186,11 @@ impl Store {
                         AND NOT EXISTS (SELECT 1 FROM revision WHERE revision.alert = alert.id) ORDER BY id LIMIT ?2)",
                     ms,
                 ),
+                ("DELETE FROM remote WHERE alert IN (SELECT alert FROM remote WHERE alert NOT IN (SELECT id FROM alert) LIMIT ?2) AND ?1 IS NOT NULL", ms),
+                ("DELETE FROM escalation WHERE alert IN (SELECT alert FROM escalation WHERE alert NOT IN (SELECT id FROM alert) LIMIT ?2) AND ?1 IS NOT NULL", ms),
+                ("DELETE FROM bundle WHERE id IN (SELECT id FROM bundle WHERE formed < ?1 AND NOT EXISTS
+                    (SELECT 1 FROM delivery WHERE delivery.bundle = bundle.id) ORDER BY id LIMIT ?2)", ms),
+                ("DELETE FROM silence WHERE id IN (SELECT id FROM silence WHERE until < ?1 LIMIT ?2)", ms),
                 ("DELETE FROM story_key WHERE story IN (SELECT id FROM story WHERE last_seen < ?1 ORDER BY id LIMIT ?2)", ms),
                 ("DELETE FROM story_publisher WHERE story IN (SELECT id FROM story WHERE last_seen < ?1 ORDER BY id LIMIT ?2)", ms),
                 ("DELETE FROM story WHERE id IN (SELECT id FROM story WHERE last_seen < ?1 ORDER BY id LIMIT ?2)", ms),
@@ -206,7 +211,7 @@ impl Store {
 fn deliveries(connection: &Connection, alert: i64) -> rusqlite::Result<Vec<DeliveryRow>> {
     connection
         .prepare_cached(
-            "SELECT receiver, revision, state, attempts, settled, due, problem FROM delivery WHERE alert = ?1 ORDER BY receiver, revision",
+            "SELECT receiver, revision, state, attempts, settled, due, problem, held FROM delivery WHERE alert = ?1 ORDER BY receiver, revision",
         )?
         .query_map([alert], |row| {
             let state: String = row.get(2)?;
@@ -219,6 +224,7 @@ fn deliveries(connection: &Connection, alert: i64) -> rusqlite::Result<Vec<Deliv
                 settled: row.get::<_, Option<i64>>(4)?.map(time::from_ms),
                 due: is_owed.then(|| row.get(5).map(time::from_ms)).transpose()?,
                 problem: row.get(6)?,
+                reason: row.get(7)?,
             })
         })?
         .collect()
