@@ -232,6 +232,11 @@ impl Postman {
             .max(1)
     }
 
+    /// Whether the receiver counts as failing.
+    fn is_failing(&self, name: &str) -> bool {
+        self.door(name, |door| door.failures >= FAILING_AFTER) == Some(true)
+    }
+
     fn door<T>(&self, name: &str, with: impl FnOnce(&mut Door) -> T) -> Option<T> {
         self.doors
             .lock()

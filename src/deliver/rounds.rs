@@ -10,6 +10,8 @@ use crate::{
 
 /// Deliveries looked at in one go: bounds the memory of a receiver that is owed thousands.
 const PAGE: usize = 500;
+/// As [`PAGE`], of a receiver that fails.
+const PROBE_PAGE: usize = 8;
 /// Pages that one lease may put off before it lets other receivers have their turn.
 const PAGES_MAX: usize = 64;
 
@@ -54,7 +56,11 @@ impl Postman {
         if receiver.hold.is_any() {
             // One round at a time: a rate counts what was sent, and a summary follows what it sums up.
             return match running.is_empty() {
-                true => Ok(self.held_round(receiver, now).await?.into_iter().collect()),
+                true => {
+                    let is_failing = self.is_failing(&receiver.name);
+                    let round = self.held_round(receiver, now, is_failing).await?;
+                    Ok(round.into_iter().collect())
+                }
                 false => Ok(Vec::new()),
             };
         }
@@ -95,10 +101,13 @@ impl Postman {
         &self,
         receiver: &Receiver,
         now: Timestamp,
+        is_failing: bool,
     ) -> Result<Option<Vec<Parcel>>, StoreError> {
+        // A receiver that fails is probed with one message; what waits is not bound into others for it.
+        let page = if is_failing { PROBE_PAGE } else { PAGE };
         let bundle_max = receiver.notifier.bundle_max().max(2);
         for _ in 0..PAGES_MAX {
-            let owed = self.due(receiver, &[], now, PAGE, false).await?;
+            let owed = self.due(receiver, &[], now, page, false).await?;
             if owed.is_empty() {
                 return Ok(None);
             }
@@ -129,12 +138,25 @@ impl Postman {
                     return Ok(None);
                 }
             }
-            if let Some(bundle) = owed.iter().find_map(|owed| owed.bundle) {
-                if let Some(parcel) = self.formed(receiver, bundle).await? {
-                    return Ok(Some(vec![parcel]));
-                }
-            }
             owed.sort_by_key(|owed| owed.id);
+            match owed.iter().position(|owed| owed.bundle.is_some()) {
+                Some(0) => {
+                    let bundle = owed
+                        .first()
+                        .and_then(|owed| owed.bundle)
+                        .unwrap_or_default();
+                    return Ok(self
+                        .formed(receiver, bundle)
+                        .await?
+                        .map(|parcel| vec![parcel]));
+                }
+                Some(until) => owed.truncate(until),
+                None => {}
+            }
+            if is_failing {
+                owed.truncate(1);
+                return Ok(Some(owed.into_iter().map(Parcel::alone).collect()));
+            }
             if receiver.hold.digest.is_some() {
                 owed.truncate(bundle_max);
                 return Ok(Some(vec![self.form(BundleKind::Digest, owed, now).await?]));

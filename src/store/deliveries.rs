@@ -35,10 +35,15 @@ impl Store {
                        LEFT JOIN remote ON remote.alert = delivery.alert AND remote.receiver = delivery.receiver
                       WHERE delivery.receiver = ?1 AND delivery.state = 'owed' AND delivery.due <= ?2
                         AND NOT EXISTS (
-                            SELECT 1 FROM alert other JOIN delivery earlier ON earlier.alert = other.id
-                             WHERE (other.id = alert.id OR (alert.story <> 0 AND other.story = alert.story))
-                               AND earlier.receiver = delivery.receiver AND earlier.state = 'owed' AND earlier.id < delivery.id
+                            SELECT 1 FROM delivery earlier
+                             WHERE earlier.alert = delivery.alert AND earlier.revision < delivery.revision
+                               AND earlier.receiver = delivery.receiver AND earlier.state = 'owed'
                                AND CASE WHEN earlier.due > ?2 THEN earlier.held IS NULL ELSE ?4 END)
+                        AND (alert.story = 0 OR NOT EXISTS (
+                            SELECT 1 FROM alert other JOIN delivery earlier ON earlier.alert = other.id
+                             WHERE other.story = alert.story AND other.id < alert.id
+                               AND earlier.receiver = delivery.receiver AND earlier.state = 'owed' AND earlier.id < delivery.id
+                               AND CASE WHEN earlier.due > ?2 THEN earlier.held IS NULL ELSE ?4 END))
                       ORDER BY delivery.due, delivery.id LIMIT ?3",
                 )
                 .map_err(&cannot)?;
@@ -108,7 +113,7 @@ impl Store {
         .await
     }
 
-    /// Makes everything owed to a receiver due now: it has come back.
+    /// Makes everything owed to a receiver due now, oldest first: it has come back.
     ///
     /// # Errors
     /// When the store cannot do it.
@@ -116,7 +121,7 @@ impl Store {
         self.write("cannot hasten deliveries", move |connection| {
             connection
                 .execute(
-                    "UPDATE delivery SET due = ?2 WHERE receiver = ?1 AND state = 'owed' AND due > ?2",
+                    "UPDATE delivery SET due = ?2 WHERE receiver = ?1 AND state = 'owed'",
                     params![receiver, now.as_millisecond()],
                 )
                 .map_err(failed("cannot hasten deliveries"))?;

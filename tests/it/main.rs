@@ -7,6 +7,7 @@ mod crash;
 mod daemon;
 mod net;
 mod notices;
+mod outbox;
 mod pack;
 mod scenarios;
 mod store;
