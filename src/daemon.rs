@@ -42,6 +42,8 @@ const LOOP_AGE_MAX: Duration = Duration::from_secs(60);
 /// The first summary comes when every feed has been asked, at the latest after this.
 const FIRST_SUMMARY: Duration = Duration::from_secs(40);
 const SUMMARY_EVERY: Duration = Duration::from_secs(3600);
+/// How often the daemon looks whether another process has written to the store.
+const LOOK_OUTSIDE: Duration = Duration::from_secs(1);
 /// Failing feeds named in a summary.
 const FAILING_NAMED_MAX: usize = 5;
 
@@ -98,6 +100,14 @@ impl Node {
             Arc::new(Deliveries(node.postman.clone())),
             deliveries,
         ));
+        // Nobody else can write to a store in memory.
+        if !node.store.is_in_memory() {
+            node.loops.spawn(watch_outside(
+                node.store.clone(),
+                node.owed.clone(),
+                node.stop.clone(),
+            ));
+        }
         node.loops.spawn(sweep::run(
             node.store.clone(),
             clock,
@@ -276,6 +286,28 @@ impl Node {
             tracing::info!("ending what still runs; it is due again at the next start");
         }
         self.loops.shutdown().await;
+    }
+}
+
+/// Rings when another process has written to the store: `ack`, `silence`, `drill`, `deliveries retry`.
+async fn watch_outside(store: Store, owed: Arc<Notify>, mut stop: Stop) {
+    let mut known = None;
+    loop {
+        match store.outside_changes().await {
+            Ok(version) => {
+                if known
+                    .replace(version)
+                    .is_some_and(|before| before != version)
+                {
+                    owed.notify_one();
+                }
+            }
+            Err(error) => tracing::debug!(%error, "cannot look for changes from outside"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_OUTSIDE) => {}
+            () = stop.wait() => return,
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::{
-    Store, StoreError,
+    DeliveryRow, Store, StoreError,
     polls::{insert_alert, insert_revision, owe},
     sqlite::failed,
 };
@@ -287,6 +287,27 @@ impl Store {
                     named_params! {":now": now.as_millisecond(), ":id": id, ":receiver": receiver},
                 )
                 .map_err(failed("cannot send again"))
+        })
+        .await
+    }
+
+    /// The deliveries of one alert.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn deliveries_of(&self, alert: String) -> Result<Vec<DeliveryRow>, StoreError> {
+        self.read("cannot read the deliveries", move |connection| {
+            let cannot = failed("cannot read the deliveries");
+            let number = connection
+                .query_row("SELECT id FROM alert WHERE uid = ?1", [alert], |row| {
+                    row.get(0)
+                })
+                .optional()
+                .map_err(&cannot)?;
+            match number {
+                Some(number) => super::history::deliveries(connection, number).map_err(&cannot),
+                None => Ok(Vec::new()),
+            }
         })
         .await
     }

@@ -208,7 +208,10 @@ impl Store {
     }
 }
 
-fn deliveries(connection: &Connection, alert: i64) -> rusqlite::Result<Vec<DeliveryRow>> {
+pub(super) fn deliveries(
+    connection: &Connection,
+    alert: i64,
+) -> rusqlite::Result<Vec<DeliveryRow>> {
     connection
         .prepare_cached(
             "SELECT receiver, revision, state, attempts, settled, due, problem, held FROM delivery WHERE alert = ?1 ORDER BY receiver, revision",

@@ -149,6 +149,19 @@ impl Store {
         })))
     }
 
+    /// The daemon that owns the store at this path, as `process 1234`, where one runs.
+    pub fn owner(path: &Path) -> Option<String> {
+        let lock_path = beside(path, ".lock");
+        let file = File::options().read(true).open(&lock_path).ok()?;
+        match file.try_lock_shared() {
+            Err(std::fs::TryLockError::WouldBlock) => {
+                let by = std::fs::read_to_string(&lock_path).unwrap_or_default();
+                Some(format!("process {}", by.trim()))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether it lives in memory, where no other process can reach it.
     pub fn is_in_memory(&self) -> bool {
         matches!(&*self.0, Inner::Inline(_))
