@@ -20,6 +20,7 @@ mod hits;
 mod input;
 mod items;
 mod labelled;
+mod latency;
 mod man;
 mod receiver;
 mod run;

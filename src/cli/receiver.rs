@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use jiff::{Span, civil::Weekday, tz::TimeZone};
 
 use super::{Globals, drill, show};

@@ -26,7 +26,7 @@ impl Store {
             let cannot = failed("cannot read the alerts");
             let mut statement = connection
                 .prepare_cached(
-                    "SELECT alert.id, alert.changed, revision.document FROM alert
+                    "SELECT alert.id, alert.changed, revision.document, alert.acknowledged, alert.wrong FROM alert
                        JOIN revision ON revision.alert = alert.id AND revision.revision = alert.revision
                       WHERE (:since IS NULL OR alert.updated >= :since) AND (:rule IS NULL OR alert.rule = :rule)
                         AND alert.severity >= :severity AND alert.changed > :after
@@ -47,7 +47,16 @@ impl Store {
                 let document: String = row.get(2).map_err(&cannot)?;
                 let alert = serde_json::from_str(&document)
                     .map_err(|error| StoreError::Failed(format!("cannot read alert {number}: {error}")))?;
-                alerts.push(AlertRow { changed: row.get(1).map_err(&cannot)?, alert, deliveries: deliveries(connection, number).map_err(&cannot)? });
+                let time = |column: usize| -> rusqlite::Result<Option<Timestamp>> {
+                    Ok(row.get::<_, Option<i64>>(column)?.map(time::from_ms))
+                };
+                alerts.push(AlertRow {
+                    changed: row.get(1).map_err(&cannot)?,
+                    alert,
+                    acknowledged: time(3).map_err(&cannot)?,
+                    wrong: time(4).map_err(&cannot)?,
+                    deliveries: deliveries(connection, number).map_err(&cannot)?,
+                });
             }
             Ok(alerts)
         })

@@ -224,6 +224,9 @@ pub struct AlertRow {
     #[serde(skip)]
     pub changed: i64,
     pub alert: Alert,
+    /// When a person took it on, and when a person called it a false positive.
+    pub acknowledged: Option<Timestamp>,
+    pub wrong: Option<Timestamp>,
     pub deliveries: Vec<DeliveryRow>,
 }
 
