@@ -68,7 +68,7 @@ impl Node {
     /// Starts the loops. When this returns, the first polls are scheduled.
     ///
     /// # Errors
-    /// When the store refuses.
+    /// When the store refuses, or the system gives no thread.
     pub async fn start(
         store: Store,
         net: Arc<dyn Net>,
@@ -77,8 +77,12 @@ impl Node {
     ) -> Result<Node, StoreError> {
         let owed = Arc::new(Notify::new());
         let (stopper, stop) = Stopper::new();
+        let poller =
+            Poller::new(store.clone(), net.clone(), clock, owed.clone()).map_err(|error| {
+                StoreError::Failed(format!("cannot start the threads that read feeds: {error}"))
+            })?;
         let mut node = Node {
-            poller: Arc::new(Poller::new(store.clone(), net.clone(), clock, owed.clone())),
+            poller: Arc::new(poller),
             postman: Arc::new(Postman::new(store.clone(), net, clock, owed.clone())),
             store,
             clock,
@@ -92,6 +96,7 @@ impl Node {
             loops: JoinSet::new(),
         };
         node.reload(config).await?;
+        node.poller.remember_urgent().await?;
         let polls = node.new_loop("poll", 0, &node.poll_slots, &node.feeds_changed);
         let deliveries = node.new_loop("deliver", 1, &node.delivery_slots, &node.owed);
         node.loops

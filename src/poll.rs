@@ -6,8 +6,11 @@
 
 mod ask;
 mod change;
+mod harvest;
 mod tally;
+mod think;
 mod turn;
+mod urgent;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,25 +21,24 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::{Notify, Semaphore},
-    task::JoinError,
-};
+use tokio::sync::Notify;
 
 use self::{
-    ask::{Answer, address, host_of, moved_to, read_response, request},
+    ask::{Answer, address, host_of, moved_to, read_answer, request},
     change::{StateChange, notices},
     tally::Contact,
+    think::Thinkers,
+    urgent::Urgent,
 };
 use crate::{
     envelope::{Reply, Response},
     judge::{self, Matched},
-    model::{Feed, Item, ItemKey, Validators},
+    model::{Feed, Item, ItemKey, PollLimits, Validators},
     net::Net,
     notify::Receiver,
-    parse::{self, Document, Parsed},
+    parse::{self, Document, ParseError, Parsed},
     rule::{RuleHits, RuleSet},
-    schedule::{self, Agenda, Planned, Polled},
+    schedule::{self, Agenda, Case, Plan, Planned, Polled, Rhythm, Why, Wishes},
     store::{
         Decided, FeedId, FeedState, Harvest, Judge, PollOutcome, PollRecord, Recorded, Store,
         StoreError,
@@ -48,8 +50,6 @@ use crate::{
 pub use tally::Tally;
 pub use turn::Polls;
 
-/// Documents read and items matched at once.
-const THINKING_MAX: usize = 4;
 /// What is watched, swapped whole on reload.
 #[derive(Clone, Debug)]
 pub struct Watched {
@@ -63,6 +63,32 @@ pub struct Watched {
     pub allow_private: bool,
 }
 
+/// One poll on its way: what was known before it, and what its answer says of the next.
+struct Visit<'a> {
+    feed: &'a Arc<Feed>,
+    watched: &'a Arc<Watched>,
+    state: FeedState,
+    rhythm: Option<Rhythm>,
+    /// Whether it was asked without validators.
+    is_whole: bool,
+    answered: Timestamp,
+    wishes: Wishes,
+    fresh: Option<(Duration, Why)>,
+    /// Where permanent redirects led.
+    moved_to: Option<String>,
+}
+
+impl Visit<'_> {
+    fn failed(&self, retry_after: Option<Duration>) -> Polled {
+        let since = self.state.failing_since.unwrap_or(self.answered);
+        Polled::Failed {
+            failures: self.state.failures + 1,
+            failing_for: time::until(since, self.answered),
+            retry_after,
+        }
+    }
+}
+
 /// The first user of the loop.
 pub struct Poller {
     store: Store,
@@ -73,13 +99,22 @@ pub struct Poller {
     /// Rung when deliveries are owed.
     owed: Arc<Notify>,
     tally: Tally,
-    thinking: Semaphore,
+    thinkers: Thinkers,
+    urgent: Urgent,
     is_store_failing: AtomicBool,
 }
 
 impl Poller {
     /// Nothing is watched until [`Poller::watch`] is called.
-    pub fn new(store: Store, net: Arc<dyn Net>, clock: Clock, owed: Arc<Notify>) -> Poller {
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn new(
+        store: Store,
+        net: Arc<dyn Net>,
+        clock: Clock,
+        owed: Arc<Notify>,
+    ) -> std::io::Result<Poller> {
         let nothing = Watched {
             feeds: HashMap::new(),
             rules: Arc::new(RuleSet::default()),
@@ -88,7 +123,7 @@ impl Poller {
             per_host: 1,
             allow_private: false,
         };
-        Poller {
+        Ok(Poller {
             store,
             net,
             clock,
@@ -96,9 +131,10 @@ impl Poller {
             agenda: Mutex::new(Agenda::new(1)),
             owed,
             tally: Tally::default(),
-            thinking: Semaphore::new(THINKING_MAX),
+            thinkers: Thinkers::start(clock)?,
+            urgent: Urgent::default(),
             is_store_failing: AtomicBool::new(false),
-        }
+        })
     }
 
     /// Watches these feeds from here on. `states` are the rows of the same feeds.
@@ -108,17 +144,13 @@ impl Poller {
             .filter(|state| state.gone.is_none())
             .filter_map(|state| {
                 let feed = watched.feeds.get(&state.id)?;
-                // A shorter interval in a new configuration counts from the last poll.
-                let sooner = state
-                    .last_poll
-                    .filter(|_| state.failures == 0)
-                    .map(|last| time::after(last, feed.poll.interval + feed.poll.interval / 10));
-                let due = sooner.map_or(state.next_poll, |sooner| sooner.min(state.next_poll));
+                let PollLimits { interval, .. } = feed.poll;
+                let due = schedule::replan(&feed.poll, state.plan, state.last_poll, state.failures);
                 Some(Planned {
                     key: state.id,
                     host: host_of(&feed.url),
                     due,
-                    interval: feed.poll.interval,
+                    interval,
                 })
             });
         self.agenda().replace(watched.per_host, planned);
@@ -152,116 +184,95 @@ impl Poller {
         feed: &Arc<Feed>,
         watched: &Arc<Watched>,
     ) -> Result<Timestamp, StoreError> {
-        let state = self.store.feed_state(id).await?;
+        let (state, rhythm) = self.store.feed_state(id).await?;
+        let is_whole = ask::is_whole(&state, rhythm.as_ref(), self.clock.now());
         let address = address(feed, &state);
-        let asked = self
-            .net
-            .send(request(feed, &state, address, watched.allow_private))
-            .await;
+        let request = request(feed, &state, address, is_whole, watched.allow_private);
+        let asked = self.net.send(request).await;
         // Items are first seen, and the next interval begins, when the answer is here: counted from an earlier moment, a
         // request that took longer on its way would be followed by one that reaches the server too soon.
         let answered = self.clock.now();
-        let answer = match asked {
-            Ok(Reply::Http(response)) => read_response(response, answered),
-            Ok(_) => Answer::Failed {
-                problem: "the network door answered with something else".to_owned(),
-                retry_after: None,
-            },
-            Err(error) => Answer::Failed {
-                problem: error.to_string(),
-                retry_after: None,
-            },
+        let (wishes, fresh) = match &asked {
+            Ok(Reply::Http(response)) if matches!(response.status, 200..=299 | 304) => {
+                state.wishes.with_headers(response, answered)
+            }
+            _ => (state.wishes, None),
         };
-        match answer {
+        let moved_to = moved_to(&state, address, asked.as_ref().ok());
+        let mut visit = Visit {
+            feed,
+            watched,
+            state,
+            rhythm,
+            is_whole,
+            answered,
+            wishes,
+            fresh,
+            moved_to,
+        };
+        match read_answer(asked, is_whole, answered) {
             Answer::Unchanged => {
-                self.settle(feed, &state, answered, PollOutcome::Unchanged, None)
+                self.settle(&visit, PollOutcome::Unchanged, Polled::Answered)
                     .await
             }
             Answer::Gone { problem } => {
-                self.settle(feed, &state, answered, PollOutcome::Gone { problem }, None)
+                let polled = visit.failed(None);
+                self.settle(&visit, PollOutcome::Gone { problem }, polled)
                     .await
             }
             Answer::Failed {
                 problem,
                 retry_after,
             } => {
-                self.settle(
-                    feed,
-                    &state,
-                    answered,
-                    PollOutcome::Failed { problem },
-                    retry_after,
-                )
-                .await
+                let polled = visit.failed(retry_after);
+                self.settle(&visit, PollOutcome::Failed { problem }, polled)
+                    .await
             }
-            Answer::Body(response) => {
-                let moved_to = moved_to(&state, address, &response);
-                match self.read(response).await {
-                    Ok((parsed, validators)) => {
-                        let Parsed {
-                            items,
-                            is_partial,
-                            dropped,
-                            ..
-                        } = parsed;
-                        if is_partial || dropped > 0 {
-                            tracing::debug!(feed = %feed.name, partial = is_partial, dropped, "feed read in part");
-                        }
-                        let unseen = self
-                            .store
-                            .unseen(id, items.iter().map(Item::key).collect())
-                            .await?;
-                        let listed = items.iter().map(Item::key).collect();
-                        let new = items
-                            .into_iter()
-                            .filter(|item| unseen.contains(&item.key()))
-                            .collect();
-                        let harvest = Harvest {
-                            // A document that broke off must be fetched again, whole.
-                            validators: if is_partial {
-                                Default::default()
-                            } else {
-                                validators
-                            },
-                            listed,
-                            new,
-                            moved_to,
-                        };
-                        self.record_items(feed, &state, answered, harvest, watched)
-                            .await
-                    }
-                    Err(problem) => {
-                        self.settle(
-                            feed,
-                            &state,
-                            answered,
-                            PollOutcome::Failed { problem },
-                            None,
-                        )
-                        .await
-                    }
+            Answer::Body(response) => match self.read(response).await {
+                Ok((parsed, validators)) => {
+                    let published = parsed.items.iter().filter_map(|item| item.published);
+                    visit.wishes = (visit.wishes).with_document(&parsed.hints, published.collect());
+                    let keys = parsed.items.iter().map(Item::key).collect();
+                    let unseen = self.store.unseen(id, keys).await?;
+                    let harvest = harvest::gather(&visit, parsed, validators, &unseen);
+                    self.record_items(&visit, harvest).await
                 }
-            }
+                Err(ParseError::NotAFeed(problem)) => {
+                    self.settle(&visit, PollOutcome::Failed { problem }, Polled::NotAFeed)
+                        .await
+                }
+                Err(ParseError::Broken(problem)) => {
+                    let polled = visit.failed(None);
+                    self.settle(&visit, PollOutcome::Failed { problem }, polled)
+                        .await
+                }
+            },
         }
     }
 
     /// Reads a document away from the async threads; a bug in a parser fails this one poll.
-    async fn read(&self, response: Response) -> Result<(Parsed, Validators), String> {
+    async fn read(&self, response: Response) -> Result<(Parsed, Validators), ParseError> {
         let validators = Validators {
             etag: response.header("etag").map(<[u8]>::to_vec),
             last_modified: response.header("last-modified").map(<[u8]>::to_vec),
         };
-        let parsed = self.think(move || {
+        let parsed = self.thinkers.run(move |_| {
             let document = Document {
                 body: &response.body,
                 content_type: response.header_text("content-type"),
                 url: &response.url,
             };
-            parse::parse(document).map_err(|error| error.to_string())
+            parse::parse(document).map_err(|error| match &error {
+                ParseError::NotAFeed(_) => ParseError::NotAFeed(error.to_string()),
+                ParseError::Broken(_) => ParseError::Broken(error.to_string()),
+            })
         });
         match parsed.await {
             Ok(parsed) => Ok((parsed?, validators)),
-            Err(_) => Err("a bug of ours: the parser gave up on this document".to_owned()),
+            Err(_) => {
+                let problem = "a bug of ours: the parser gave up on this document";
+                Err(ParseError::Broken(problem.to_owned()))
+            }
         }
     }
 
@@ -275,42 +286,37 @@ impl Poller {
             return Ok(HashMap::new());
         }
         let (feed, rules, items) = (feed.clone(), rules.clone(), items.to_vec());
-        let matched = self.think(move || {
+        let matched = self.thinkers.run(move |scratch| {
             items
                 .iter()
-                .map(|item| (item.key(), rules.hits(&feed, item)))
+                .map(|item| (item.key(), rules.hits_with(&feed, item, scratch)))
                 .filter(|(_, hits)| !hits.is_empty())
                 .collect()
         });
-        matched.await.map_err(|error| {
-            format!("a bug of ours: matching gave up on this feed's items ({error})")
-        })
-    }
-
-    /// Runs what needs the processor away from the async threads, and no more of it at once than keeps the processor busy:
-    /// each thread that has matched keeps working memory of its own.
-    async fn think<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, JoinError> {
-        let _place = self.thinking.acquire().await;
-        tokio::task::spawn_blocking(work).await
+        matched
+            .await
+            .map_err(|_| "a bug of ours: matching gave up on this feed's items".to_owned())
     }
 
     async fn record_items(
         &self,
-        feed: &Arc<Feed>,
-        state: &FeedState,
-        answered: Timestamp,
+        visit: &Visit<'_>,
         harvest: Harvest,
-        watched: &Arc<Watched>,
     ) -> Result<Timestamp, StoreError> {
+        let Visit {
+            feed,
+            watched,
+            ref state,
+            answered,
+            ..
+        } = *visit;
         let mut hits = match self.match_items(feed, &harvest.new, &watched.rules).await {
             Ok(hits) => hits,
             // Recorded as if nothing had matched, an event would be lost; failed, the poll comes again.
             Err(problem) => {
+                let polled = visit.failed(None);
                 return self
-                    .settle(feed, state, answered, PollOutcome::Failed { problem }, None)
+                    .settle(visit, PollOutcome::Failed { problem }, polled)
                     .await;
             }
         };
@@ -350,63 +356,68 @@ impl Poller {
             )
         };
         let outcome = PollOutcome::Items(harvest);
-        let (next_poll, recorded) = self
-            .record(feed, state, answered, outcome, None, judge)
-            .await?;
+        let polled = match is_first_contact {
+            true => Polled::First,
+            false => Polled::Answered,
+        };
+        let (next_poll, recorded) = self.record(visit, outcome, polled, judge).await?;
         self.announce(feed, &recorded);
+        self.hurry_with(&recorded.alerts).await?;
         Ok(next_poll)
     }
 
     /// Records a poll that gave no items.
     async fn settle(
         &self,
-        feed: &Arc<Feed>,
-        state: &FeedState,
-        answered: Timestamp,
+        visit: &Visit<'_>,
         outcome: PollOutcome,
-        retry_after: Option<Duration>,
+        polled: Polled,
     ) -> Result<Timestamp, StoreError> {
         let judge_nothing =
             Box::new(|_: &Item, _: &dyn judge::Past<Error = StoreError>| Ok(Decided::default()));
-        let (next_poll, _) = self
-            .record(feed, state, answered, outcome, retry_after, judge_nothing)
-            .await?;
+        let (next_poll, _) = self.record(visit, outcome, polled, judge_nothing).await?;
         Ok(next_poll)
     }
 
     async fn record(
         &self,
-        feed: &Arc<Feed>,
-        state: &FeedState,
-        answered: Timestamp,
+        visit: &Visit<'_>,
         outcome: PollOutcome,
-        retry_after: Option<Duration>,
+        polled: Polled,
         judge: Judge,
     ) -> Result<(Timestamp, Recorded), StoreError> {
-        let (polled, contact) = match &outcome {
-            PollOutcome::Items(_) if state.first_contact.is_none() => {
-                (Polled::First, Contact::Answered)
-            }
-            PollOutcome::Unchanged | PollOutcome::Items(_) => (Polled::Answered, Contact::Answered),
-            PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => (
-                Polled::Failed {
-                    failures: state.failures + 1,
-                    retry_after,
-                },
-                Contact::Failing,
-            ),
+        let Visit {
+            feed,
+            ref state,
+            answered,
+            ..
+        } = *visit;
+        let plan = match &outcome {
+            PollOutcome::Gone { .. } => Plan::NEVER,
+            _ => schedule::plan(Case {
+                name: &feed.name,
+                limits: &feed.poll,
+                answered,
+                polled,
+                fresh: visit.fresh,
+                wishes: visit.wishes,
+                rhythm: self.wait_by_rhythm(visit, &outcome),
+            }),
         };
-        let next_poll = match &outcome {
-            PollOutcome::Gone { .. } => Timestamp::MAX,
-            _ => schedule::next_poll(&feed.name, feed.poll.interval, answered, polled),
+        let contact = match &outcome {
+            PollOutcome::Unchanged | PollOutcome::Items(_) => Contact::Answered,
+            PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => Contact::Failing,
         };
-        let changed = StateChange::of(feed, state, &outcome, answered);
+        let changed = StateChange::of(visit, &outcome);
         let poll = PollRecord {
             feed: state.id,
             at: answered,
-            next_poll,
-            notices: notices(feed, &outcome),
-            notices_to: self.watched().notices_to.clone(),
+            plan,
+            wishes: visit.wishes,
+            is_whole: visit.is_whole,
+            moved_to: visit.moved_to.clone(),
+            notices: notices(visit, &outcome, polled),
+            notices_to: visit.watched.notices_to.clone(),
             outcome,
         };
         let recorded = self.store.record_poll(poll, judge).await?;
@@ -416,7 +427,7 @@ impl Poller {
         }
         self.tally.note(state.id, contact);
         changed.log(feed, state);
-        Ok((next_poll, recorded))
+        Ok((plan.next_poll, recorded))
     }
 
     fn announce(&self, feed: &Feed, recorded: &Recorded) {

@@ -1,90 +1,36 @@
 //! The store's part in polling: which feeds there are, what is new, and the one transaction that records a poll.
 
-use std::{collections::HashMap, collections::HashSet, sync::Arc};
+use std::collections::HashSet;
 
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::{
-    Decided, FeedId, FeedState, Harvest, Judge, PollOutcome, PollRecord, Recorded, Store,
-    StoreError, notices::note, sqlite::failed,
+    Decided, FeedId, Harvest, Judge, PollOutcome, PollRecord, Recorded, Store, StoreError,
+    notices::note, sqlite::failed,
 };
 use crate::{
     judge::{Judged, Past, StoryLink, StoryState},
-    model::{Alert, Feed, Item, ItemKey, Validators},
-    time::{self, Timestamp},
+    model::{Alert, Item, ItemKey},
+    time::Timestamp,
 };
+
+/// What every answer without items changes.
+macro_rules! answered {
+    () => {
+        "UPDATE feed SET last_poll = :at, next_poll = :next, pace = :pace, not_before = :not_before, last_whole = iif(:whole, :at, last_whole), "
+    };
+}
+
+/// What a good answer changes about the feed's address.
+macro_rules! moved {
+    () => {
+        "moved_times = iif(:moved IS NULL, 0, iif(moved_to IS :moved, moved_times + 1, 1)), moved_to = :moved"
+    };
+}
 
 const DAY_MS: i64 = 86_400_000;
 
 impl Store {
-    /// Makes a row for every configured feed that has none, and forgets validators, failures and a 410 of a feed whose
-    /// address changed. Gives the state of every configured feed, in their order.
-    ///
-    /// # Errors
-    /// When the store cannot do it.
-    pub async fn sync_feeds(
-        &self,
-        feeds: Vec<Arc<Feed>>,
-        now: Timestamp,
-    ) -> Result<Vec<FeedState>, StoreError> {
-        self.write("cannot record the configured feeds", move |connection| {
-            let cannot = failed("cannot record the configured feeds");
-            let mut known = states(connection)?;
-            let mut insert = connection.prepare("INSERT INTO feed (name, url, next_poll) VALUES (?1, ?2, ?3)").map_err(&cannot)?;
-            let mut readdress = connection
-                .prepare(
-                    "UPDATE feed SET url = ?2, etag = NULL, last_modified = NULL, next_poll = ?3, failures = 0, problem = NULL,
-                            moved_to = NULL, moved_times = 0, gone = NULL WHERE id = ?1",
-                )
-                .map_err(&cannot)?;
-            let mut result = Vec::with_capacity(feeds.len());
-            for feed in &feeds {
-                let state = match known.remove(&feed.name) {
-                    Some(state) if state.url == feed.url => state,
-                    Some(state) => {
-                        readdress.execute(params![state.id.0, feed.url, now.as_millisecond()]).map_err(&cannot)?;
-                        let kept = FeedState { id: state.id, first_contact: state.first_contact, ..fresh(feed, now) };
-                        FeedState {
-                            last_poll: state.last_poll,
-                            last_success: state.last_success,
-                            last_new_item: state.last_new_item,
-                            ..kept
-                        }
-                    }
-                    None => {
-                        insert.execute(params![feed.name, feed.url, now.as_millisecond()]).map_err(&cannot)?;
-                        FeedState { id: FeedId(connection.last_insert_rowid()), ..fresh(feed, now) }
-                    }
-                };
-                result.push(state);
-            }
-            Ok(result)
-        })
-        .await
-    }
-
-    /// The state of every feed that the store knows, by name.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn feed_states(&self) -> Result<HashMap<String, FeedState>, StoreError> {
-        self.read("cannot read the feeds", states).await
-    }
-
-    /// The state of one feed.
-    ///
-    /// # Errors
-    /// When the store cannot be read or does not know the feed.
-    pub async fn feed_state(&self, feed: FeedId) -> Result<FeedState, StoreError> {
-        self.read("cannot read a feed", move |connection| {
-            connection
-                .prepare_cached(&format!("SELECT {STATE_COLUMNS} FROM feed WHERE id = ?1"))
-                .and_then(|mut statement| statement.query_row([feed.0], state))
-                .map_err(failed("cannot read a feed"))
-        })
-        .await
-    }
-
     /// Which of these items the feed has never listed before, in their order.
     ///
     /// # Errors
@@ -126,37 +72,14 @@ impl Store {
     ) -> Result<Recorded, StoreError> {
         self.write("cannot record a poll", move |connection| {
             let cannot = failed("cannot record a poll");
-            let at = record.at.as_millisecond();
-            let next = record.next_poll.as_millisecond();
             let mut recorded = match &record.outcome {
-                PollOutcome::Unchanged => {
-                    connection
-                        .prepare_cached(
-                            "UPDATE feed SET next_poll = ?2, last_poll = ?3, last_success = ?3, failures = 0, problem = NULL WHERE id = ?1",
-                        )
-                        .and_then(|mut statement| statement.execute(params![record.feed.0, next, at]))
-                        .map_err(&cannot)?;
+                PollOutcome::Items(harvest) => {
+                    record_items(connection, &record, harvest, &mut judge)?
+                }
+                outcome => {
+                    record_answer(connection, &record, outcome).map_err(&cannot)?;
                     Recorded::default()
                 }
-                PollOutcome::Failed { problem } => {
-                    connection
-                        .prepare_cached(
-                            "UPDATE feed SET next_poll = ?2, last_poll = ?3, failures = failures + 1, problem = ?4 WHERE id = ?1",
-                        )
-                        .and_then(|mut statement| statement.execute(params![record.feed.0, next, at, problem]))
-                        .map_err(&cannot)?;
-                    Recorded::default()
-                }
-                PollOutcome::Gone { problem } => {
-                    connection
-                        .execute(
-                            "UPDATE feed SET next_poll = ?2, last_poll = ?3, failures = failures + 1, problem = ?4, gone = ?3 WHERE id = ?1",
-                            params![record.feed.0, next, at, problem],
-                        )
-                        .map_err(&cannot)?;
-                    Recorded::default()
-                }
-                PollOutcome::Items(harvest) => record_items(connection, &record, harvest, &mut judge)?,
             };
             for notice in &record.notices {
                 recorded
@@ -167,6 +90,45 @@ impl Store {
         })
         .await
     }
+}
+
+/// An answer without items: one row, and most polls are no more than this.
+fn record_answer(
+    connection: &Connection,
+    record: &PollRecord,
+    outcome: &PollOutcome,
+) -> rusqlite::Result<usize> {
+    let (feed, at) = (record.feed.0, record.at.as_millisecond());
+    let next = record.plan.next_poll.as_millisecond();
+    let pace = record.plan.why.name();
+    let not_before = record.plan.not_before.map(Timestamp::as_millisecond);
+    let (problem, gone) = match outcome {
+        PollOutcome::Failed { problem } => (problem, None),
+        PollOutcome::Gone { problem } => (problem, Some(at)),
+        PollOutcome::Unchanged | PollOutcome::Items(_) => {
+            return connection
+                .prepare_cached(concat!(
+                    answered!(),
+                    "last_success = :at, failures = 0, failing_since = NULL, problem = NULL, gone = NULL, max_age_s = :max_age,
+                     hurry_until = iif(hurry_until <= :at, NULL, hurry_until), ",
+                    moved!(),
+                    " WHERE id = :feed"
+                ))?
+                .execute(named_params! {
+                    ":feed": feed, ":at": at, ":next": next, ":pace": pace, ":not_before": not_before, ":whole": record.is_whole,
+                    ":max_age": record.wishes.max_age_s, ":moved": record.moved_to,
+                });
+        }
+    };
+    connection
+        .prepare_cached(concat!(
+            answered!(),
+            "failures = failures + 1, failing_since = coalesce(failing_since, :at), problem = :problem, gone = :gone WHERE id = :feed"
+        ))?
+        .execute(named_params! {
+            ":feed": feed, ":at": at, ":next": next, ":pace": pace, ":not_before": not_before, ":whole": record.is_whole,
+            ":problem": problem, ":gone": gone,
+        })
 }
 
 fn record_items(
@@ -202,14 +164,28 @@ fn record_items(
             "UPDATE seen SET listed_day = ?3 WHERE feed = ?1 AND key = ?2 AND listed_day < ?3",
         )
         .map_err(&cannot)?;
-    for key in &harvest.listed {
+    let new: HashSet<ItemKey> = harvest.new.iter().map(Item::key).collect();
+    for key in harvest.listed.iter().filter(|key| !new.contains(key)) {
         list.execute(params![record.feed.0, signed(*key), today])
             .map_err(&cannot)?;
     }
+    if let Some(rhythm) = &harvest.rhythm {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO rhythm (feed, counters) VALUES (?1, ?2)")
+            .and_then(|mut statement| statement.execute(params![record.feed.0, rhythm.to_bytes()]))
+            .map_err(&cannot)?;
+    }
+    // A date in the future would hide every item after it.
+    let newest = harvest.new.iter().filter_map(|item| item.published);
+    let newest = newest.map(|published| published.min(record.at)).max();
     connection
         .prepare_cached(
-            "UPDATE feed SET etag = :etag, last_modified = :last_modified, next_poll = :next, first_contact = coalesce(first_contact, :at),
-                    last_poll = :at, last_success = :at, last_listing = :at, last_new_item = iif(:new > 0, :at, last_new_item), failures = 0, problem = NULL,
+            "UPDATE feed SET etag = :etag, last_modified = :last_modified, next_poll = :next, pace = :pace, not_before = :not_before,
+                    max_age_s = :max_age, ttl_s = :ttl, update_s = :update, skip_hours = :skip_hours, skip_days = :skip_days,
+                    first_contact = coalesce(first_contact, :at), last_poll = :at, last_whole = iif(:whole, :at, last_whole),
+                    last_success = :at, last_listing = :at, last_new_item = iif(:new > 0, :at, last_new_item), newest = nullif(max(coalesce(newest, 0), :newest), 0),
+                    failures = 0, failing_since = NULL, problem = NULL,
+                    overruns = overruns + (:hurry IS NOT NULL), hurry_until = coalesce(:hurry, iif(hurry_until <= :at, NULL, hurry_until)),
                     moved_times = iif(:moved IS NULL, 0, iif(moved_to IS :moved, moved_times + 1, 1)), moved_to = :moved
               WHERE id = :feed",
         )
@@ -217,10 +193,20 @@ fn record_items(
             statement.execute(named_params! {
                 ":etag": harvest.validators.etag,
                 ":last_modified": harvest.validators.last_modified,
-                ":next": record.next_poll.as_millisecond(),
+                ":next": record.plan.next_poll.as_millisecond(),
+                ":pace": record.plan.why.name(),
+                ":not_before": record.plan.not_before.map(Timestamp::as_millisecond),
+                ":max_age": record.wishes.max_age_s,
+                ":ttl": record.wishes.ttl_s,
+                ":update": record.wishes.update_s,
+                ":skip_hours": record.wishes.skip_hours,
+                ":skip_days": record.wishes.skip_days,
+                ":whole": record.is_whole,
+                ":newest": newest.map_or(0, |at| at.as_millisecond()),
+                ":hurry": harvest.hurry_until.map(Timestamp::as_millisecond),
                 ":at": at,
                 ":new": recorded.new_items,
-                ":moved": harvest.moved_to,
+                ":moved": record.moved_to,
                 ":feed": record.feed.0,
             })
         })
@@ -454,68 +440,6 @@ impl Past for Rows<'_> {
                     .optional()
             })
             .map_err(failed("cannot look for an alert"))
-    }
-}
-
-const STATE_COLUMNS: &str = "id, name, url, etag, last_modified, next_poll, first_contact, last_poll, last_success, last_new_item,
-                             failures, problem, moved_to, moved_times, gone";
-
-fn states(connection: &Connection) -> Result<HashMap<String, FeedState>, StoreError> {
-    let cannot = failed("cannot read the feeds");
-    let mut statement = connection
-        .prepare(&format!("SELECT {STATE_COLUMNS} FROM feed"))
-        .map_err(&cannot)?;
-    let rows = statement.query_map([], state).map_err(&cannot)?;
-    let mut states = HashMap::new();
-    for row in rows {
-        let row = row.map_err(&cannot)?;
-        states.insert(row.name.clone(), row);
-    }
-    Ok(states)
-}
-
-fn state(row: &Row<'_>) -> rusqlite::Result<FeedState> {
-    let time = |index: usize| {
-        row.get::<_, Option<i64>>(index)
-            .map(|ms| ms.map(time::from_ms))
-    };
-    Ok(FeedState {
-        id: FeedId(row.get(0)?),
-        name: row.get(1)?,
-        url: row.get(2)?,
-        validators: Validators {
-            etag: row.get(3)?,
-            last_modified: row.get(4)?,
-        },
-        next_poll: time::from_ms(row.get(5)?),
-        first_contact: time(6)?,
-        last_poll: time(7)?,
-        last_success: time(8)?,
-        last_new_item: time(9)?,
-        failures: row.get(10)?,
-        problem: row.get(11)?,
-        moved_to: row.get(12)?,
-        moved_times: row.get(13)?,
-        gone: time(14)?,
-    })
-}
-
-fn fresh(feed: &Feed, now: Timestamp) -> FeedState {
-    FeedState {
-        id: FeedId(0),
-        name: feed.name.clone(),
-        url: feed.url.clone(),
-        validators: Validators::default(),
-        next_poll: now,
-        first_contact: None,
-        last_poll: None,
-        last_success: None,
-        last_new_item: None,
-        failures: 0,
-        problem: None,
-        moved_to: None,
-        moved_times: 0,
-        gone: None,
     }
 }
 

@@ -106,7 +106,7 @@ fn harvest(ids: &[&str]) -> PollOutcome {
         },
         listed: new.iter().map(Item::key).collect(),
         new,
-        moved_to: None,
+        ..Harvest::default()
     })
 }
 
@@ -117,14 +117,8 @@ async fn record(
     outcome: PollOutcome,
     judge: Judge,
 ) -> Recorded {
-    let record = PollRecord {
-        feed,
-        at: when,
-        next_poll: time::after(when, Duration::from_secs(60)),
-        outcome,
-        notices: Vec::new(),
-        notices_to: Vec::new(),
-    };
+    let next_poll = time::after(when, Duration::from_secs(60));
+    let record = PollRecord::plain(feed, when, next_poll, outcome);
     store.record_poll(record, judge).await.unwrap()
 }
 
@@ -159,14 +153,18 @@ async fn a_poll_is_recorded_whole() {
             ),
             (2, 2, 2)
         );
-        let state = store.feed_state(id).await.unwrap();
+        let state = store.feed_state(id).await.unwrap().0;
         assert_eq!(
             state.validators.etag.as_deref(),
             Some(&b"W/\"a\xff\""[..]),
             "byte for byte"
         );
         assert_eq!(
-            (state.next_poll, state.first_contact, state.last_new_item),
+            (
+                state.plan.next_poll,
+                state.first_contact,
+                state.last_new_item
+            ),
             (at(61), Some(at(1)), Some(at(1)))
         );
         let keys = ["1", "2", "3"].map(|id| item(id).key());
@@ -225,17 +223,10 @@ async fn a_poll_that_cannot_be_judged_changes_nothing() {
                 _ => Err(StoreError::Failed("no".to_owned())),
             }
         });
-        let record = PollRecord {
-            feed: id,
-            at: at(1),
-            next_poll: at(61),
-            outcome: harvest(&["1", "2"]),
-            notices: Vec::new(),
-            notices_to: Vec::new(),
-        };
+        let record = PollRecord::plain(id, at(1), at(61), harvest(&["1", "2"]));
         store.record_poll(record, judge).await.unwrap_err();
         assert_eq!(store.totals().await.unwrap().items, 0);
-        assert_eq!(store.feed_state(id).await.unwrap().first_contact, None);
+        assert_eq!(store.feed_state(id).await.unwrap().0.first_contact, None);
         assert_eq!(
             store.unseen(id, vec![item("1").key()]).await.unwrap().len(),
             1
@@ -261,14 +252,14 @@ async fn failures_are_counted_and_keep_the_validators() {
             )
             .await;
         }
-        let state = store.feed_state(id).await.unwrap();
+        let state = store.feed_state(id).await.unwrap().0;
         assert_eq!(
             (state.failures, state.problem.as_deref(), state.last_success),
             (2, Some("down"), Some(at(1)))
         );
         assert!(state.validators.etag.is_some());
         record(&store, id, at(5), PollOutcome::Unchanged, quiet()).await;
-        let state = store.feed_state(id).await.unwrap();
+        let state = store.feed_state(id).await.unwrap().0;
         assert_eq!(
             (state.failures, state.problem, state.last_success),
             (0, None, Some(at(5)))
@@ -292,7 +283,7 @@ async fn a_new_address_forgets_validators_but_not_what_was_seen() {
             .unwrap()
             .remove(0);
         assert_eq!(
-            (state.id, &state.validators, state.next_poll),
+            (state.id, &state.validators, state.plan.next_poll),
             (id, &Validators::default(), at(9))
         );
         assert_eq!(state.first_contact, Some(at(1)));
@@ -303,7 +294,7 @@ async fn a_new_address_forgets_validators_but_not_what_was_seen() {
                 .unwrap()
                 .is_empty()
         );
-        assert_eq!(store.feed_state(id).await.unwrap(), state);
+        assert_eq!(store.feed_state(id).await.unwrap().0, state);
     })
     .await;
 }
@@ -463,7 +454,9 @@ async fn what_was_committed_is_there_after_a_new_start() {
     drop(store);
     let store = Store::open(&path).unwrap();
     assert_eq!(
-        store.sync_feeds(vec![feed("a")], at(9)).await.unwrap()[0].next_poll,
+        store.sync_feeds(vec![feed("a")], at(9)).await.unwrap()[0]
+            .plan
+            .next_poll,
         at(61)
     );
     assert_eq!(store.alerts(AlertFilter::default()).await.unwrap().len(), 1);
