@@ -46,6 +46,8 @@ const LOOP_AGE_MAX: Duration = Duration::from_secs(60);
 /// The first summary comes when every feed has been asked, at the latest after this.
 const FIRST_SUMMARY: Duration = Duration::from_secs(40);
 const SUMMARY_EVERY: Duration = Duration::from_secs(3600);
+/// How often the daemon looks whether another process has written to the store.
+const LOOK_OUTSIDE: Duration = Duration::from_secs(1);
 /// Failing feeds named in a summary.
 const FAILING_NAMED_MAX: usize = 5;
 
@@ -110,7 +112,7 @@ impl Node {
             )),
             subscriber,
             poller,
-            postman: Arc::new(Postman::new(store.clone(), net, clock)),
+            postman: Arc::new(Postman::new(store.clone(), net, clock, owed.clone())),
             store,
             clock,
             feeds_changed: Arc::new(Notify::new()),
@@ -139,6 +141,14 @@ impl Node {
             Arc::new(Subscriptions(node.subscriber.clone())),
             hubs,
         ));
+        // Nobody else can write to a store in memory.
+        if !node.store.is_in_memory() {
+            node.loops.spawn(watch_outside(
+                node.store.clone(),
+                node.owed.clone(),
+                node.stop.clone(),
+            ));
+        }
         node.loops.spawn(sweep::run(
             node.store.clone(),
             clock,
@@ -197,7 +207,8 @@ impl Node {
         self.subscriber.follow(feeds, reach).await?;
         self.web.show(config);
         self.poller.watch(watched, &states);
-        self.postman.serve(&config.receivers);
+        self.store.look_at_held_again(self.clock.now()).await?;
+        self.postman.serve(&config.receivers, &config.notices_to);
         self.poll_slots
             .store(config.poll.concurrency.max(1), Ordering::Relaxed);
         self.delivery_slots
@@ -284,6 +295,28 @@ impl Node {
             tracing::info!("ending what still runs; it is due again at the next start");
         }
         self.loops.shutdown().await;
+    }
+}
+
+/// Rings when another process has written to the store: `ack`, `silence`, `drill`, `deliveries retry`.
+async fn watch_outside(store: Store, owed: Arc<Notify>, mut stop: Stop) {
+    let mut known = None;
+    loop {
+        match store.outside_changes().await {
+            Ok(version) => {
+                if known
+                    .replace(version)
+                    .is_some_and(|before| before != version)
+                {
+                    owed.notify_one();
+                }
+            }
+            Err(error) => tracing::debug!(%error, "cannot look for changes from outside"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_OUTSIDE) => {}
+            () = stop.wait() => return,
+        }
     }
 }
 

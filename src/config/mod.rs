@@ -17,6 +17,7 @@ mod read;
 mod receivers;
 mod rules;
 pub mod schema;
+mod services;
 mod settings;
 mod shape;
 mod source;

@@ -6,7 +6,9 @@
 
 mod deliveries;
 mod feeds;
+mod hands;
 mod history;
+pub mod holds;
 mod notices;
 mod outbox;
 mod polls;
@@ -24,6 +26,7 @@ use crate::{
     time::Timestamp,
 };
 
+pub use hands::{Acknowledged, Marked, OutboxFilter, OutboxRow, Silence};
 pub use sqlite::Store;
 
 /// Why the store could not do it.
@@ -243,12 +246,43 @@ pub struct Owed {
     pub attempts: u32,
     pub owed_since: Timestamp,
     pub alert: Alert,
+    /// The severity that the alert has reached since.
+    pub severity: Severity,
+    /// What the receiver's service needs to change or answer the alert's first message.
+    pub handle: Option<String>,
+    /// The digest or summary that it was put into at an earlier attempt.
+    pub bundle: Option<i64>,
+    /// As [`DeliveryRow::reason`].
+    pub held: Option<String>,
+}
+
+/// A digest or summary that was formed once and goes out as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormedBundle {
+    pub id: i64,
+    /// `digest` or `rate-summary`.
+    pub kind: String,
+    pub formed: Timestamp,
 }
 
 /// How a delivery attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settlement {
-    Done,
+    /// Taken; a service that can change or answer the message later may have given a handle for that.
+    Done {
+        handle: Option<String>,
+    },
+    /// Not to be sent: a silence covers it.
+    Silenced,
+    /// Held for a named reason until `due`; no attempt was made.
+    Held {
+        due: Timestamp,
+        reason: &'static str,
+    },
+    /// What the alert's first message was is gone from the service: due again at once, as a new message.
+    Anew {
+        problem: String,
+    },
     /// Owed still, due again at this time.
     Again {
         due: Timestamp,
@@ -267,6 +301,11 @@ pub struct AlertRow {
     pub changed: i64,
     #[serde(flatten)]
     pub alert: Alert,
+    /// When a person took it on, and when a person called it a false positive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wrong: Option<Timestamp>,
     pub deliveries: Vec<DeliveryRow>,
 }
 
@@ -281,6 +320,9 @@ pub struct DeliveryRow {
     pub settled: Option<Timestamp>,
     pub due: Option<Timestamp>,
     pub problem: Option<String>,
+    /// Why it waits, waited or was not sent: `quiet-held`, `digest`, `rate-summary`, `silenced`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A WebSub subscription, whole.

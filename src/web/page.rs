@@ -195,6 +195,8 @@ mod tests {
         let mut page = String::new();
         let now = "2024-12-06T14:05:00Z".parse().unwrap();
         let row = |alert| AlertRow {
+            acknowledged: None,
+            wrong: None,
             changed: 1,
             alert,
             deliveries: Vec::new(),

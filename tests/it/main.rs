@@ -9,6 +9,7 @@ mod daemon;
 mod leases;
 mod net;
 mod notices;
+mod outbox;
 mod pack;
 mod scenarios;
 mod store;

@@ -16,7 +16,7 @@ use wirewatch::{
     model::{Feed, PollLimits, Severity},
     net::Net,
     notify::{
-        Notifier, Receiver, Wants,
+        Escalation, Hold, Notifier, Receiver, Wants,
         webhook::{self, Webhook},
     },
     rule::{Per, RuleSet, RuleSource, Text},
@@ -35,6 +35,10 @@ pub struct Arrival {
     pub hook: String,
     pub webhook_id: String,
     pub title: String,
+    pub rule: String,
+    pub status: String,
+    /// The titles of what a digest or summary holds.
+    pub held: Vec<String>,
     /// Whether the sender heard that it arrived.
     pub is_answered: bool,
 }
@@ -197,6 +201,14 @@ impl ScriptedNet {
                 webhook_id: String::from_utf8(header(request, "webhook-id").unwrap().to_vec())
                     .unwrap(),
                 title: alert["item"]["title"].as_str().unwrap().to_owned(),
+                rule: alert["rule"].as_str().unwrap().to_owned(),
+                status: alert["status"].as_str().unwrap().to_owned(),
+                held: alert["alerts"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(|alert| alert["item"]["title"].as_str().unwrap().to_owned())
+                    .collect(),
                 is_answered: mood == Mood::Well,
             };
             script.arrivals.push(arrival);
@@ -238,8 +250,19 @@ fn epoch() -> Timestamp {
     EPOCH.parse().unwrap()
 }
 
+/// What a hook's receiver wants beside alerts.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    pub hold: Hold,
+    pub escalation: Option<Escalation>,
+    pub heartbeat: Option<Duration>,
+    /// It takes no alerts of its own.
+    pub wants_nothing: bool,
+}
+
 /// A daemon in its world.
 pub struct World {
+    wishes: BTreeMap<String, Wishes>,
     script: Arc<Mutex<Script>>,
     clock: Clock,
     store: Store,
@@ -254,9 +277,15 @@ pub struct World {
 impl World {
     /// A daemon that polls `feeds` every minute and sends what holds the word "signal" to `hooks`.
     pub async fn new(feeds: &[&str], hooks: &[&str]) -> World {
+        World::new_at(EPOCH, feeds, hooks).await
+    }
+
+    /// As [`World::new`], at another time.
+    pub async fn new_at(at: &str, feeds: &[&str], hooks: &[&str]) -> World {
         let world = World {
+            wishes: BTreeMap::new(),
             script: Arc::default(),
-            clock: Clock::starting_at(epoch()),
+            clock: Clock::starting_at(at.parse().unwrap()),
             store: Store::in_memory().unwrap(),
             node: None,
             feeds: feeds.iter().map(|feed| (*feed).to_owned()).collect(),
@@ -318,6 +347,11 @@ impl World {
                 .await
                 .unwrap(),
         );
+    }
+
+    /// What the hook's receiver wants from the next start or reload on.
+    pub fn wishes(&mut self, hook: &str, wishes: Wishes) {
+        self.wishes.insert(hook.to_owned(), wishes);
     }
 
     /// Ends the daemon where it stands.
@@ -461,7 +495,11 @@ impl World {
                 public_url: Some(public_url),
             }),
             feeds: self.feeds.iter().map(feed).collect(),
-            receivers: self.hooks.iter().map(|hook| receiver(hook)).collect(),
+            receivers: self
+                .hooks
+                .iter()
+                .map(|hook| receiver(hook, self.wishes.get(hook).cloned().unwrap_or_default()))
+                .collect(),
             notices_to: self.ops.clone(),
             rules: Arc::new(rules),
             watch: false,
@@ -470,7 +508,7 @@ impl World {
     }
 }
 
-fn receiver(hook: &str) -> Arc<Receiver> {
+fn receiver(hook: &str, wishes: Wishes) -> Arc<Receiver> {
     let settings = webhook::Settings {
         url: format!("http://hooks/{hook}"),
         secret: None,
@@ -481,12 +519,13 @@ fn receiver(hook: &str) -> Arc<Receiver> {
     let notifier: Box<dyn Notifier> = Box::new(Webhook::new(settings).unwrap());
     let wants = Wants {
         severity_min: Severity::Info,
-        rules: None,
+        rules: wishes.wants_nothing.then(globset::GlobSet::empty),
         tags: Vec::new(),
     };
     Arc::new(Receiver {
-        name: hook.to_owned(),
-        wants,
-        notifier,
+        hold: wishes.hold,
+        escalation: wishes.escalation,
+        heartbeat: wishes.heartbeat,
+        ..Receiver::new(hook, wants, notifier)
     })
 }
