@@ -6,6 +6,7 @@
 
 mod ask;
 mod change;
+mod known;
 mod tally;
 
 use std::{
@@ -267,15 +268,11 @@ impl Poller {
                         if is_partial || dropped > 0 {
                             tracing::debug!(feed = %feed.name, partial = is_partial, dropped, "feed read in part");
                         }
-                        let unseen = self
-                            .store
-                            .unseen(id, items.iter().map(Item::key).collect())
-                            .await?;
                         let listed = items.iter().map(Item::key).collect();
-                        let new = items
-                            .into_iter()
-                            .filter(|item| unseen.contains(&item.key()))
-                            .collect();
+                        let known = known::sort_out(&self.store, id, &state, items).await?;
+                        if let Some(recognised) = known.storm {
+                            tracing::warn!(feed = %feed.name, recognised, "the feed renamed its items; they are not alerted again");
+                        }
                         let harvest = Harvest {
                             // A document that broke off must be fetched again, whole.
                             validators: if is_partial {
@@ -284,7 +281,10 @@ impl Poller {
                                 validators
                             },
                             listed,
-                            new,
+                            new: known.new,
+                            edited: known.edited,
+                            renamed: known.renamed,
+                            unmarked: known.unmarked,
                             moved_to,
                         };
                         self.record_items(feed, &state, answered, harvest, watched)
@@ -328,13 +328,13 @@ impl Poller {
     async fn match_items(
         &self,
         feed: &Arc<Feed>,
-        items: &[Item],
+        items: Vec<Item>,
         rules: &Arc<RuleSet>,
     ) -> Result<HashMap<ItemKey, Vec<RuleHits>>, String> {
         if items.is_empty() {
             return Ok(HashMap::new());
         }
-        let (feed, rules, items) = (feed.clone(), rules.clone(), items.to_vec());
+        let (feed, rules) = (feed.clone(), rules.clone());
         let matched = self.think(move || {
             items
                 .iter()
@@ -365,7 +365,8 @@ impl Poller {
         harvest: Harvest,
         watched: &Arc<Watched>,
     ) -> Result<Timestamp, StoreError> {
-        let mut hits = match self.match_items(feed, &harvest.new, &watched.rules).await {
+        let changed: Vec<Item> = harvest.new.iter().chain(&harvest.edited).cloned().collect();
+        let mut hits = match self.match_items(feed, changed, &watched.rules).await {
             Ok(hits) => hits,
             // Recorded as if nothing had matched, an event would be lost; failed, the poll comes again.
             Err(problem) => {
@@ -379,7 +380,9 @@ impl Poller {
         let judge = {
             let (feed, watched, clock) = (feed.clone(), watched.clone(), self.clock);
             Box::new(
-                move |item: &Item, past: &dyn judge::Past<Error = StoreError>| {
+                move |item: &Item,
+                      edited: Option<&judge::Edited>,
+                      past: &dyn judge::Past<Error = StoreError>| {
                     let Some(hits) = hits.remove(&item.key()) else {
                         return Ok(Decided::default());
                     };
@@ -392,7 +395,9 @@ impl Poller {
                         feed: &feed,
                         item,
                         hits,
+                        rules,
                         is_first_contact,
+                        edited,
                         seen: answered,
                         matched: matched_at,
                     };
@@ -426,8 +431,11 @@ impl Poller {
         outcome: PollOutcome,
         retry_after: Option<Duration>,
     ) -> Result<Timestamp, StoreError> {
-        let judge_nothing =
-            Box::new(|_: &Item, _: &dyn judge::Past<Error = StoreError>| Ok(Decided::default()));
+        let judge_nothing = Box::new(
+            |_: &Item, _: Option<&judge::Edited>, _: &dyn judge::Past<Error = StoreError>| {
+                Ok(Decided::default())
+            },
+        );
         let (next_poll, _) = self
             .record(feed, state, answered, outcome, retry_after, judge_nothing)
             .await?;

@@ -8,10 +8,6 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("receivers.*", "digest", "digests"),
     ("receivers.*", "quiet", "quiet hours"),
     ("receivers.*", "rate", "rate limits"),
-    ("rules.*", "cooldown", "cooldowns"),
-    ("rules.*", "needs", "corroboration"),
-    ("rules.*", "raise", "raised severities"),
-    ("rules.*", "burst", "bursts"),
 ];
 
 /// What the key is for, where this version does not support it.

@@ -5,11 +5,16 @@ use std::time::Duration;
 use rusqlite::{Connection, Row, named_params, params};
 
 use super::{
-    AlertFilter, AlertRow, ArchivedItem, DeliveryRow, JudgementRow, Store, StoreError, Totals,
+    AlertFilter, AlertRow, ArchivedItem, DeliveryRow, EditRow, JudgementRow, Store, StoreError,
+    Totals,
+    judged::expire_held,
     sqlite::failed,
+    stories::{forget_texts, minute_of},
 };
 use crate::{
+    judge::BASELINE_MAX,
     model::Item,
+    story::{STORY_ALIVE, WINDOW_DAYS, day_of},
     time::{self, Timestamp},
 };
 
@@ -63,16 +68,20 @@ impl Store {
             let cannot = failed("cannot read the archive");
             let mut statement = connection
                 .prepare_cached(
-                    "SELECT item.id, feed.name, item.seen, entry_id, title, summary, content, item.url, author, categories, source, lang, published
+                    "SELECT item.id, feed.name, item.seen, entry_id, title, summary, content, item.url, author, categories, source, lang, published, source_url
                        FROM item JOIN feed ON feed.id = item.feed WHERE url_hash = ?1 AND item.url = ?2 ORDER BY item.id DESC",
                 )
                 .map_err(&cannot)?;
             let found: Vec<(i64, ArchivedItem)> = statement
-                .query_map(params![super::polls::url_hash(&url), url], archived)
+                .query_map(params![super::items::url_hash(&url), url], archived)
                 .and_then(Iterator::collect)
                 .map_err(&cannot)?;
             let with_judgements = |(id, item): (i64, ArchivedItem)| {
-                Ok(ArchivedItem { judgements: judgements(connection, id).map_err(&cannot)?, ..item })
+                Ok(ArchivedItem {
+                    judgements: judgements(connection, id).map_err(&cannot)?,
+                    edits: edits(connection, id).map_err(&cannot)?,
+                    ..item
+                })
             };
             found.into_iter().map(with_judgements).collect()
         })
@@ -96,7 +105,7 @@ impl Store {
         self.read("cannot read the archive", move |connection| {
             connection
                 .prepare_cached(
-                    "SELECT item.id, feed.name, item.seen, entry_id, title, summary, content, item.url, author, categories, source, lang, published
+                    "SELECT item.id, feed.name, item.seen, entry_id, title, summary, content, item.url, author, categories, source, lang, published, source_url
                        FROM item JOIN feed ON feed.id = item.feed WHERE item.id > ?1 AND item.seen >= ?2 ORDER BY item.id LIMIT ?3",
                 )
                 .and_then(|mut statement| {
@@ -164,8 +173,21 @@ impl Store {
             let cannot = failed("cannot forget old rows");
             let ms = time::before(now, keep).as_millisecond();
             let kept_ms = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
-            let mut forgotten = 0;
+            let mut forgotten = expire_held(connection, now, SWEEP_ROWS_MAX).map_err(&cannot)?;
+            forgotten += forget_texts(connection, time::before(now, STORY_ALIVE), SWEEP_ROWS_MAX).map_err(&cannot)?;
             for (sql, bound) in [
+                ("DELETE FROM word_day WHERE (word, day) IN (SELECT word, day FROM word_day WHERE day < ?1 LIMIT ?2)", day_of(now) - WINDOW_DAYS),
+                // As long as the longest baseline may be.
+                ("DELETE FROM rule_minute WHERE (rule, minute) IN (SELECT rule, minute FROM rule_minute WHERE minute < ?1 LIMIT ?2)",
+                    minute_of(time::before(now, BASELINE_MAX))),
+            ] {
+                forgotten += connection.execute(sql, params![bound, SWEEP_ROWS_MAX]).map_err(&cannot)?;
+            }
+            for (sql, bound) in [
+                (
+                    "DELETE FROM edit WHERE item IN (SELECT id FROM (SELECT id, seen FROM item ORDER BY id LIMIT ?2) WHERE seen < ?1)",
+                    ms,
+                ),
                 (
                     "DELETE FROM judgement WHERE item IN (SELECT id FROM (SELECT id, seen FROM item ORDER BY id LIMIT ?2) WHERE seen < ?1)",
                     ms,
@@ -185,9 +207,8 @@ impl Store {
                         AND NOT EXISTS (SELECT 1 FROM revision WHERE revision.alert = alert.id) ORDER BY id LIMIT ?2)",
                     ms,
                 ),
-                ("DELETE FROM story_key WHERE story IN (SELECT id FROM story WHERE last_seen < ?1 ORDER BY id LIMIT ?2)", ms),
-                ("DELETE FROM story_publisher WHERE story IN (SELECT id FROM story WHERE last_seen < ?1 ORDER BY id LIMIT ?2)", ms),
-                ("DELETE FROM story WHERE id IN (SELECT id FROM story WHERE last_seen < ?1 ORDER BY id LIMIT ?2)", ms),
+                ("DELETE FROM told WHERE story IN (SELECT id FROM story WHERE last_seen < ?1 ORDER BY last_seen LIMIT ?2)", ms),
+                ("DELETE FROM story WHERE id IN (SELECT id FROM story WHERE last_seen < ?1 ORDER BY last_seen LIMIT ?2)", ms),
                 (
                     "DELETE FROM seen WHERE (feed, key) IN (SELECT seen.feed, seen.key FROM seen JOIN feed ON feed.id = seen.feed
                         WHERE seen.listed_day < (feed.last_listing - ?1) / 86400000 LIMIT ?2)",
@@ -233,6 +254,19 @@ fn judgements(connection: &Connection, item: i64) -> rusqlite::Result<Vec<Judgem
         .collect()
 }
 
+fn edits(connection: &Connection, item: i64) -> rusqlite::Result<Vec<EditRow>> {
+    connection
+        .prepare_cached("SELECT edited, title, summary FROM edit WHERE item = ?1 ORDER BY edited")?
+        .query_map([item], |row| {
+            Ok(EditRow {
+                edited: time::from_ms(row.get(0)?),
+                title: row.get(1)?,
+                summary: row.get(2)?,
+            })
+        })?
+        .collect()
+}
+
 fn archived(row: &Row<'_>) -> rusqlite::Result<(i64, ArchivedItem)> {
     let categories: String = row.get(9)?;
     let item = Item {
@@ -245,6 +279,7 @@ fn archived(row: &Row<'_>) -> rusqlite::Result<(i64, ArchivedItem)> {
         // Written by us as a JSON array; anything else shows as no categories.
         categories: serde_json::from_str(&categories).unwrap_or_default(),
         source: row.get(10)?,
+        source_url: row.get(13)?,
         lang: row.get(11)?,
         published: row.get::<_, Option<i64>>(12)?.map(time::from_ms),
     };
@@ -253,6 +288,7 @@ fn archived(row: &Row<'_>) -> rusqlite::Result<(i64, ArchivedItem)> {
         seen: time::from_ms(row.get(2)?),
         item,
         judgements: Vec::new(),
+        edits: Vec::new(),
     };
     Ok((row.get(0)?, archived))
 }

@@ -20,7 +20,10 @@ use super::StoreError;
 /// "wire" as a number, in the header of each of our databases.
 const APPLICATION_ID: i32 = 0x7769_7265;
 /// Each migration brings the schema from its index to the next version.
-const MIGRATIONS: &[&str] = &[include_str!("sql/0001_first.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("sql/0001_first.sql"),
+    include_str!("sql/0004_stories.sql"),
+];
 /// Requests that wait for the writer; beyond them callers wait.
 const WAITING_MAX: usize = 1024;
 /// Requests in one commit.
