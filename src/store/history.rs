@@ -135,6 +135,24 @@ impl Store {
         .await
     }
 
+    /// How often each reason was given for items seen at or after `since`, by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn reasons(&self, since: Timestamp) -> Result<Vec<(String, u64)>, StoreError> {
+        self.read("cannot count the judgements", move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT reason, count(*) FROM judgement JOIN item ON item.id = judgement.item WHERE item.seen >= ?1 GROUP BY reason ORDER BY reason",
+                )
+                .and_then(|mut statement| {
+                    statement.query_map([since.as_millisecond()], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+                })
+                .map_err(failed("cannot count the judgements"))
+        })
+        .await
+    }
+
     /// How much there is.
     ///
     /// # Errors

@@ -35,6 +35,8 @@ pub struct Arrival {
     pub hook: String,
     pub webhook_id: String,
     pub title: String,
+    /// The alert document.
+    pub alert: serde_json::Value,
     /// Whether the sender heard that it arrived.
     pub is_answered: bool,
 }
@@ -70,11 +72,13 @@ pub struct Asked {
     pub status: u16,
 }
 
+/// Identifier, title, when published.
+pub type Entry = (String, String, Timestamp);
+
 #[derive(Debug)]
 struct Server {
     mood: Mood,
-    /// Identifier, title, when published.
-    entries: Vec<(String, String, Timestamp)>,
+    entries: Vec<Entry>,
     version: u32,
 }
 
@@ -177,6 +181,7 @@ impl ScriptedNet {
                 webhook_id: String::from_utf8(header(request, "webhook-id").unwrap().to_vec())
                     .unwrap(),
                 title: alert["item"]["title"].as_str().unwrap().to_owned(),
+                alert,
                 is_answered: mood == Mood::Well,
             };
             script.arrivals.push(arrival);
@@ -202,8 +207,10 @@ impl Server {
             .entries
             .iter()
             .map(|(id, title, published)| {
+                // A text may follow the title after a line break.
+                let (title, text) = title.split_once('\n').unwrap_or((title, ""));
                 format!(
-                    "<item><title>{title}</title><guid isPermaLink=\"false\">{id}</guid><pubDate>{}</pubDate></item>",
+                    "<item><title>{title}</title><description>{text}</description><guid isPermaLink=\"false\">{id}</guid><pubDate>{}</pubDate></item>",
                     published.strftime("%a, %d %b %Y %H:%M:%S GMT")
                 )
             })
@@ -227,6 +234,8 @@ pub struct World {
     feeds: Vec<String>,
     hooks: Vec<String>,
     word: String,
+    /// Rules beside the one that watches for the word.
+    rules: Vec<RuleSource>,
 }
 
 impl World {
@@ -240,6 +249,7 @@ impl World {
             feeds: feeds.iter().map(|feed| (*feed).to_owned()).collect(),
             hooks: hooks.iter().map(|hook| (*hook).to_owned()).collect(),
             word: "signal".to_owned(),
+            rules: Vec::new(),
         };
         for feed in feeds {
             let server = Server {
@@ -255,6 +265,12 @@ impl World {
                 .insert((*feed).to_owned(), server);
         }
         world
+    }
+
+    /// These rules alone. A feed named `coast-2` is of the publisher `coast`.
+    pub fn with_rules(mut self, rules: Vec<RuleSource>) -> World {
+        self.rules = rules;
+        self
     }
 
     pub async fn start(&mut self) {
@@ -301,7 +317,7 @@ impl World {
     }
 
     /// Changes what the feed lists, in any way.
-    pub fn edit(&self, feed: &str, change: impl FnOnce(&mut Vec<(String, String, Timestamp)>)) {
+    pub fn edit(&self, feed: &str, change: impl FnOnce(&mut Vec<Entry>)) {
         let mut script = self.script.lock().unwrap();
         let server = script.feeds.get_mut(feed).unwrap();
         change(&mut server.entries);
@@ -378,7 +394,11 @@ impl World {
             per: Per::Item,
             ..RuleSource::default()
         };
-        let (rules, _) = RuleSet::compile(vec![rule], Vec::new()).unwrap();
+        let rules = match self.rules.is_empty() {
+            true => vec![rule],
+            false => self.rules.clone(),
+        };
+        let (rules, _) = RuleSet::compile(rules, Vec::new()).unwrap();
         let feed = |name: &String| {
             let poll = PollLimits {
                 interval: Duration::from_secs(60),
@@ -386,7 +406,8 @@ impl World {
             };
             Arc::new(Feed {
                 url: format!("http://feeds/{name}"),
-                publisher: name.clone(),
+                publisher: name.split('-').next().unwrap_or(name).to_owned(),
+                lang: Some("en".to_owned()),
                 poll,
                 ..Feed::named(name)
             })
