@@ -23,11 +23,12 @@ use tokio::{
 use crate::{
     config::{self, Config, Environment, Problem},
     deliver::{Deliveries, Postman},
+    model::{About, Notice, NoticeKind, Severity},
     net::{Internet, InternetSettings, Net},
     poll::{self, Poller, Polls, Watched},
     saved::SavedFiles,
     store::{Store, StoreError},
-    sweep, systemd,
+    sweep, systemd, tell,
     time::Clock,
     work::{self, Loop, Pulse, Stop, Stopper},
 };
@@ -89,6 +90,7 @@ impl Node {
             loops: JoinSet::new(),
         };
         node.reload(config).await?;
+        node.poller.remember_urgent().await?;
         let polls = node.new_loop("poll", 0, &node.poll_slots, &node.feeds_changed);
         let deliveries = node.new_loop("deliver", 1, &node.delivery_slots, &node.owed);
         node.loops
@@ -148,6 +150,7 @@ impl Node {
             feeds: feeds.collect::<HashMap<_, _>>(),
             rules: config.rules.clone(),
             receivers: config.receivers.clone(),
+            notices_to: config.notices_to.clone(),
             per_host: config.poll.per_host,
             allow_private: config.poll.allow_private,
         };
@@ -159,7 +162,60 @@ impl Node {
             .store(Postman::slots(&config.receivers), Ordering::Relaxed);
         self.feeds_changed.notify_one();
         self.owed.notify_one();
+        self.end_notices(config).await
+    }
+
+    /// Ends what the operator was told of feeds and receivers that are no longer configured, and of a configuration that
+    /// was not taken.
+    async fn end_notices(&self, config: &Config) -> Result<(), StoreError> {
+        for (kind, subject) in self.store.open_notices().await? {
+            let text = match kind.about() {
+                About::Feed if config.feeds.iter().all(|feed| feed.name != subject) => {
+                    format!("{subject} is no longer watched")
+                }
+                About::Receiver
+                    if config
+                        .receivers
+                        .iter()
+                        .all(|receiver| receiver.name != subject) =>
+                {
+                    format!("{subject} is no longer configured")
+                }
+                About::Wirewatch if kind == NoticeKind::ReloadRefused => {
+                    "the configuration was taken".to_owned()
+                }
+                _ => continue,
+            };
+            let notice = Notice {
+                kind,
+                subject,
+                text,
+                url: String::new(),
+                severity: Severity::Info,
+                is_over: true,
+            };
+            let (to, now) = (&config.notices_to, self.clock.now());
+            tell::tell(&self.store, notice, to, now, &self.owed).await?;
+        }
         Ok(())
+    }
+
+    /// Tells the operator that a new configuration was not taken, and why. The old one stays live.
+    pub async fn refuse_reload(&self, live: &Config, reason: &str) {
+        let notice = Notice {
+            kind: NoticeKind::ReloadRefused,
+            subject: "configuration".to_owned(),
+            text: format!("the new configuration is not taken, the old one stays live: {reason}"),
+            url: String::new(),
+            severity: Severity::High,
+            is_over: false,
+        };
+        let to = live.notices_to.clone();
+        // The log has it already, and at every refusal.
+        match self.store.notice(notice, to, self.clock.now()).await {
+            Ok(_) => self.owed.notify_one(),
+            Err(error) => tracing::error!(%error, "the refusal is told in the log alone"),
+        }
     }
 
     /// Whether both loops and the store still move.
@@ -360,9 +416,8 @@ async fn reload(
         Ok(loaded) => loaded,
         Err(problems) => {
             log_problems(&problems);
-            tracing::error!(
-                "the new configuration has problems and is not taken; the old one stays live"
-            );
+            tracing::error!("the new configuration is not taken; the old one stays live");
+            node.refuse_reload(old, &first_of(&problems)).await;
             return None;
         }
     };
@@ -377,8 +432,26 @@ async fn reload(
         }
         Err(error) => {
             tracing::error!(%error, "the new configuration is not taken; the old one stays live");
+            node.refuse_reload(old, &error.to_string()).await;
             None
         }
+    }
+}
+
+/// `wirewatch.toml:3:5: unknown key `urll`, and 2 more problems`.
+fn first_of(problems: &[Problem]) -> String {
+    let mut errors = problems.iter().filter(|problem| problem.is_error());
+    let Some(first) = errors.next() else {
+        return String::new();
+    };
+    let place = format!("{}:{}:{}", first.path.display(), first.line, first.column);
+    match errors.count() {
+        0 => format!("{place}: {}", first.message),
+        more => format!(
+            "{place}: {}, and {}",
+            first.message,
+            count(more, "more error")
+        ),
     }
 }
 

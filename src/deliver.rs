@@ -245,11 +245,7 @@ impl Postman {
     /// One attempt: how it is to be recorded (not at all after a 410: it stays owed as it is), and whether the receiver is there.
     async fn deliver(&self, receiver: &Receiver, owed: &Owed) -> (Option<Settlement>, bool) {
         let id = idempotency_key(owed);
-        let message = Message {
-            id: &id,
-            alert: &owed.alert,
-            now: self.clock.now(),
-        };
+        let message = Message::new(&id, &owed.alert, self.clock.now());
         let verdict = match receiver.notifier.compose(&message) {
             Err(problem) => Verdict::Refused(problem),
             Ok(envelope) => match self.net.send(envelope).await {
@@ -265,7 +261,7 @@ impl Postman {
                 tracing::debug!(receiver = %receiver.name, alert = %owed.alert.id, attempts = owed.attempts + 1, "delivered");
                 (Some(Settlement::Done), true)
             }
-            Verdict::Refused(problem) => {
+            Verdict::Anew(problem) | Verdict::Refused(problem) => {
                 // The receiver is there; it is this message that it will never take.
                 self.came_through(receiver, now).await;
                 Self::log_dead(receiver, owed, &problem);

@@ -16,6 +16,48 @@ pub enum Envelope {
         path: PathBuf,
         line: String,
     },
+    /// A whole file, replaced in one step.
+    Replace {
+        path: PathBuf,
+        text: String,
+    },
+    /// A program of the operator's.
+    Run(Program),
+}
+
+/// A program to run once, without a shell.
+#[derive(Clone)]
+pub struct Program {
+    /// The program and its arguments, all from the configuration.
+    pub argv: Vec<String>,
+    /// Where it runs.
+    pub folder: PathBuf,
+    /// For its standard input.
+    pub input: Vec<u8>,
+    /// Variables beside `PATH`, `HOME`, `LANG`, `TZ` and `TMPDIR`, which alone it inherits: the daemon's environment may hold secrets.
+    pub environment: Vec<(String, String)>,
+    /// Then it is killed.
+    pub timeout: Duration,
+}
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Arguments may be keys.
+        f.debug_struct("Program")
+            .field("program", &self.argv.first())
+            .field("arguments", &self.argv.len().saturating_sub(1))
+            .field("input_bytes", &self.input.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a program ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// `None` where a signal ended it.
+    pub code: Option<i32>,
+    /// The beginning of what it wrote to standard error, else to standard output.
+    pub said: String,
 }
 
 /// What came back.
@@ -23,8 +65,9 @@ pub enum Envelope {
 pub enum Reply {
     Http(Response),
     Mail(MailReply),
-    /// Printed or appended.
+    /// Printed, appended or replaced.
     Written,
+    Exit(Exit),
 }
 
 /// An HTTP request with everything that bounds it.
@@ -52,6 +95,7 @@ pub enum Method {
     Get,
     Post,
     Put,
+    Patch,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

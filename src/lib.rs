@@ -21,9 +21,9 @@
 //!
 //! ```layers
 //! 0 time secret model envelope
-//! 1 text parse rule story judge backtest schedule render notify
+//! 1 text parse rule story judge notice hub backtest schedule render notify
 //! 2 net store
-//! 3 work poll deliver sweep
+//! 3 work tell poll deliver sweep
 //! 4 config daemon saved systemd log
 //! 5 cli
 //! ```
@@ -49,10 +49,12 @@ pub mod config;
 pub mod daemon;
 pub mod deliver;
 pub mod envelope;
+pub mod hub;
 pub mod judge;
 pub mod log;
 pub mod model;
 pub mod net;
+pub mod notice;
 pub mod notify;
 pub mod parse;
 pub mod poll;
@@ -65,6 +67,7 @@ pub mod store;
 pub mod story;
 pub mod sweep;
 pub mod systemd;
+pub mod tell;
 pub mod text;
 pub mod time;
 pub mod work;

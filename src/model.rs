@@ -248,6 +248,104 @@ pub struct AlertTiming {
     pub queued: Timestamp,
 }
 
+/// What wirewatch has to tell about itself: which condition, of what, and that it holds or is over. Whoever notices a
+/// condition says so as often as it likes; the store records a change alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    pub kind: NoticeKind,
+    /// The name of the feed or receiver it is about; for anything else one word, always the same.
+    pub subject: String,
+    /// One sentence for the operator, the subject named in it.
+    pub text: String,
+    /// Where it happened, as `http` or `https`; may be empty. Never a secret.
+    pub url: String,
+    pub severity: Severity,
+    /// Whether the condition has ended.
+    pub is_over: bool,
+}
+
+/// What the operator is told about. The alert document's `rule` is `notice.` and the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NoticeKind {
+    FeedFailing,
+    FeedSilent,
+    FeedGone,
+    NotAFeed,
+    Overrun,
+    IdStorm,
+    DeadLetter,
+    ReceiverFailing,
+    ReloadRefused,
+}
+
+impl NoticeKind {
+    pub const ALL: [NoticeKind; 9] = [
+        NoticeKind::FeedFailing,
+        NoticeKind::FeedSilent,
+        NoticeKind::FeedGone,
+        NoticeKind::NotAFeed,
+        NoticeKind::Overrun,
+        NoticeKind::IdStorm,
+        NoticeKind::DeadLetter,
+        NoticeKind::ReceiverFailing,
+        NoticeKind::ReloadRefused,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            NoticeKind::FeedFailing => "feed-failing",
+            NoticeKind::FeedSilent => "feed-silent",
+            NoticeKind::FeedGone => "feed-gone",
+            NoticeKind::NotAFeed => "not-a-feed",
+            NoticeKind::Overrun => "overrun",
+            NoticeKind::IdStorm => "id-storm",
+            NoticeKind::DeadLetter => "dead-letter",
+            NoticeKind::ReceiverFailing => "receiver-failing",
+            NoticeKind::ReloadRefused => "reload-refused",
+        }
+    }
+
+    /// The title of its alert documents.
+    pub fn title(self) -> &'static str {
+        match self {
+            NoticeKind::FeedFailing => "Feed fails",
+            NoticeKind::FeedSilent => "Feed is silent",
+            NoticeKind::FeedGone => "Feed is gone",
+            NoticeKind::NotAFeed => "Not a feed",
+            NoticeKind::Overrun => "Feed lists less than it publishes",
+            NoticeKind::IdStorm => "Feed gave all its items new ids",
+            NoticeKind::DeadLetter => "Alert not delivered",
+            NoticeKind::ReceiverFailing => "Receiver fails",
+            NoticeKind::ReloadRefused => "Configuration not taken",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<NoticeKind> {
+        NoticeKind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    pub fn about(self) -> About {
+        match self {
+            NoticeKind::FeedFailing
+            | NoticeKind::FeedSilent
+            | NoticeKind::FeedGone
+            | NoticeKind::NotAFeed
+            | NoticeKind::Overrun
+            | NoticeKind::IdStorm => About::Feed,
+            NoticeKind::DeadLetter | NoticeKind::ReceiverFailing => About::Receiver,
+            NoticeKind::ReloadRefused => About::Wirewatch,
+        }
+    }
+}
+
+/// What a notice's subject names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    Feed,
+    Receiver,
+    Wirewatch,
+}
+
 /// The answer headers that make the next request conditional, byte for byte as the server sent them.
 /// Replaced only together with the items they vouch for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,8 +6,11 @@
 
 mod ask;
 mod change;
+mod harvest;
 mod known;
 mod tally;
+mod turn;
+mod urgent;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -24,42 +27,68 @@ use tokio::{
 };
 
 use self::{
-    ask::{Answer, address, host_of, moved_to, read_response, request},
-    change::StateChange,
+    ask::{Answer, address, host_of, moved_to, read_answer, request},
+    change::{StateChange, notices},
     tally::Contact,
+    urgent::{URGENT_FOR, URGENT_SEVERITY, Urgent},
 };
 use crate::{
     envelope::{Reply, Response},
     judge::{self, Matched},
-    model::{Feed, Item, ItemKey, Validators},
+    model::{Alert, Feed, Item, ItemKey, PollLimits, Validators},
     net::Net,
     notify::Receiver,
-    parse::{self, Document, Parsed},
+    parse::{self, Document, ParseError, Parsed},
     rule::{RuleHits, RuleSet},
-    schedule::{self, Agenda, Polled},
+    schedule::{self, Agenda, Case, Plan, Planned, Polled, Rhythm, Why, Wishes},
     store::{
-        Decided, FeedId, FeedState, Harvest, Judge, PollOutcome, PollRecord, Recorded, Store,
-        StoreError,
+        AlertFilter, Decided, FeedId, FeedState, Harvest, Judge, PollOutcome, PollRecord, Recorded,
+        Store, StoreError,
     },
+    tell,
     time::{self, Clock, Timestamp},
-    work::{Job, Leased},
 };
 
 pub use tally::Tally;
+pub use turn::Polls;
 
 /// Documents read and items matched at once.
 const THINKING_MAX: usize = 4;
-/// How long a feed rests when its poll could not be recorded.
-const STORE_REST: Duration = Duration::from_secs(10);
 /// What is watched, swapped whole on reload.
 #[derive(Clone, Debug)]
 pub struct Watched {
     pub feeds: HashMap<FeedId, Arc<Feed>>,
     pub rules: Arc<RuleSet>,
     pub receivers: Vec<Arc<Receiver>>,
+    /// The names of the receivers that are told about wirewatch itself.
+    pub notices_to: Vec<String>,
     /// Polls in flight at once to one host.
     pub per_host: usize,
     pub allow_private: bool,
+}
+
+/// One poll on its way: what was known before it, and what its answer says of the next.
+struct Visit<'a> {
+    feed: &'a Arc<Feed>,
+    watched: &'a Arc<Watched>,
+    state: FeedState,
+    rhythm: Option<Rhythm>,
+    /// Whether it was asked without validators.
+    is_whole: bool,
+    answered: Timestamp,
+    wishes: Wishes,
+    fresh: Option<(Duration, Why)>,
+}
+
+impl Visit<'_> {
+    fn failed(&self, retry_after: Option<Duration>) -> Polled {
+        let since = self.state.failing_since.unwrap_or(self.answered);
+        Polled::Failed {
+            failures: self.state.failures + 1,
+            failing_for: time::until(since, self.answered),
+            retry_after,
+        }
+    }
 }
 
 /// The first user of the loop.
@@ -73,75 +102,8 @@ pub struct Poller {
     owed: Arc<Notify>,
     tally: Tally,
     thinking: Semaphore,
+    urgent: Urgent,
     is_store_failing: AtomicBool,
-}
-
-/// The claim on a due feed; dropped unfinished, the feed is tried again soon.
-pub struct Turn {
-    poller: Arc<Poller>,
-    feed: FeedId,
-    is_finished: bool,
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        if !self.is_finished {
-            let due = time::after(self.poller.clock.now(), STORE_REST);
-            self.poller.agenda().finish(self.feed, due);
-        }
-    }
-}
-
-impl Turn {
-    fn finish(mut self, due: Timestamp) {
-        self.is_finished = true;
-        self.poller.agenda().finish(self.feed, due);
-    }
-}
-
-/// A handle that the loop runs.
-pub struct Polls(pub Arc<Poller>);
-
-impl Job for Polls {
-    type Work = Turn;
-
-    async fn lease(&self, now: Timestamp, free: usize) -> Result<Leased<Turn>, StoreError> {
-        let mut agenda = self.0.agenda();
-        let turns = agenda.take_due(now, free);
-        let turn = |feed| Turn {
-            poller: self.0.clone(),
-            feed,
-            is_finished: false,
-        };
-        Ok(Leased {
-            work: turns.into_iter().map(turn).collect(),
-            next: agenda.next_due(),
-        })
-    }
-
-    async fn run(&self, turn: Turn) {
-        let watched = self.0.watched();
-        let Some(feed) = watched.feeds.get(&turn.feed).cloned() else {
-            // The configuration dropped it between the lease and now.
-            return turn.finish(Timestamp::MAX);
-        };
-        match self.0.poll(turn.feed, &feed, &watched).await {
-            Ok(next) => {
-                if self.0.is_store_failing.swap(false, Ordering::Relaxed) {
-                    tracing::info!("polls are recorded again");
-                }
-                turn.finish(next);
-            }
-            Err(error) => {
-                // One line for all feeds: a full disk stops every one of them.
-                if !self.0.is_store_failing.swap(true, Ordering::Relaxed) {
-                    tracing::error!(feed = %feed.name, %error, "polls are not recorded; their items stay new and are tried again");
-                }
-                let rest = feed.poll.interval.max(STORE_REST);
-                turn.finish(time::after(self.0.clock.now(), rest));
-            }
-        }
-    }
 }
 
 impl Poller {
@@ -151,6 +113,7 @@ impl Poller {
             feeds: HashMap::new(),
             rules: Arc::new(RuleSet::default()),
             receivers: Vec::new(),
+            notices_to: Vec::new(),
             per_host: 1,
             allow_private: false,
         };
@@ -163,6 +126,7 @@ impl Poller {
             owed,
             tally: Tally::default(),
             thinking: Semaphore::new(THINKING_MAX),
+            urgent: Urgent::default(),
             is_store_failing: AtomicBool::new(false),
         }
     }
@@ -174,13 +138,14 @@ impl Poller {
             .filter(|state| state.gone.is_none())
             .filter_map(|state| {
                 let feed = watched.feeds.get(&state.id)?;
-                // A shorter interval in a new configuration counts from the last poll.
-                let sooner = state
-                    .last_poll
-                    .filter(|_| state.failures == 0)
-                    .map(|last| time::after(last, feed.poll.interval + feed.poll.interval / 10));
-                let due = sooner.map_or(state.next_poll, |sooner| sooner.min(state.next_poll));
-                Some((state.id, host_of(&feed.url), due))
+                let PollLimits { interval, .. } = feed.poll;
+                let due = schedule::replan(&feed.poll, state.plan, state.last_poll, state.failures);
+                Some(Planned {
+                    key: state.id,
+                    host: host_of(&feed.url),
+                    due,
+                    interval,
+                })
             });
         self.agenda().replace(watched.per_host, planned);
         *self.watched.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(watched);
@@ -213,92 +178,72 @@ impl Poller {
         feed: &Arc<Feed>,
         watched: &Arc<Watched>,
     ) -> Result<Timestamp, StoreError> {
-        let state = self.store.feed_state(id).await?;
+        let (state, rhythm) = self.store.feed_state(id).await?;
+        let is_whole = ask::is_whole(&state, rhythm.as_ref(), self.clock.now());
         let address = address(feed, &state);
-        let asked = self
-            .net
-            .send(request(feed, &state, address, watched.allow_private))
-            .await;
+        let request = request(feed, &state, address, is_whole, watched.allow_private);
+        let asked = self.net.send(request).await;
         // Items are first seen, and the next interval begins, when the answer is here: counted from an earlier moment, a
         // request that took longer on its way would be followed by one that reaches the server too soon.
         let answered = self.clock.now();
-        let answer = match asked {
-            Ok(Reply::Http(response)) => read_response(response, answered),
-            Ok(_) => Answer::Failed {
-                problem: "the network door answered with something else".to_owned(),
-                retry_after: None,
-            },
-            Err(error) => Answer::Failed {
-                problem: error.to_string(),
-                retry_after: None,
-            },
+        let (wishes, fresh) = match &asked {
+            Ok(Reply::Http(response)) if matches!(response.status, 200..=299 | 304) => {
+                state.wishes.with_headers(response, answered)
+            }
+            _ => (state.wishes, None),
         };
-        match answer {
+        let address = address.to_owned();
+        let mut visit = Visit {
+            feed,
+            watched,
+            state,
+            rhythm,
+            is_whole,
+            answered,
+            wishes,
+            fresh,
+        };
+        match read_answer(asked, is_whole, answered) {
             Answer::Unchanged => {
-                self.settle(feed, &state, answered, PollOutcome::Unchanged, None)
+                self.settle(&visit, PollOutcome::Unchanged, Polled::Answered)
                     .await
             }
             Answer::Gone { problem } => {
-                self.settle(feed, &state, answered, PollOutcome::Gone { problem }, None)
+                let polled = visit.failed(None);
+                self.settle(&visit, PollOutcome::Gone { problem }, polled)
                     .await
             }
             Answer::Failed {
                 problem,
                 retry_after,
             } => {
-                self.settle(
-                    feed,
-                    &state,
-                    answered,
-                    PollOutcome::Failed { problem },
-                    retry_after,
-                )
-                .await
+                let polled = visit.failed(retry_after);
+                self.settle(&visit, PollOutcome::Failed { problem }, polled)
+                    .await
             }
             Answer::Body(response) => {
-                let moved_to = moved_to(&state, address, &response);
+                let moved_to = moved_to(&visit.state, &address, &response);
                 match self.read(response).await {
-                    Ok((parsed, validators)) => {
-                        let Parsed {
-                            items,
-                            is_partial,
-                            dropped,
-                            ..
-                        } = parsed;
-                        if is_partial || dropped > 0 {
-                            tracing::debug!(feed = %feed.name, partial = is_partial, dropped, "feed read in part");
-                        }
+                    Ok((mut parsed, validators)) => {
+                        visit.wishes = visit.wishes.with_document(&parsed.hints);
+                        let items = std::mem::take(&mut parsed.items);
                         let listed = items.iter().map(Item::key).collect();
-                        let known = known::sort_out(&self.store, id, &state, items).await?;
-                        if let Some(recognised) = known.storm {
-                            tracing::warn!(feed = %feed.name, recognised, "the feed renamed its items; they are not alerted again");
-                        }
+                        let known = known::sort_out(&self.store, id, &visit.state, items).await?;
+                        let harvest = harvest::gather(&visit, &parsed, validators, listed, known);
                         let harvest = Harvest {
-                            // A document that broke off must be fetched again, whole.
-                            validators: if is_partial {
-                                Default::default()
-                            } else {
-                                validators
-                            },
-                            listed,
-                            new: known.new,
-                            edited: known.edited,
-                            renamed: known.renamed,
-                            unmarked: known.unmarked,
                             moved_to,
+                            ..harvest
                         };
-                        self.record_items(feed, &state, answered, harvest, watched)
+                        self.record_items(&visit, harvest).await
+                    }
+                    Err(ParseError::NotAFeed(problem)) => {
+                        self.settle(&visit, PollOutcome::Failed { problem }, Polled::NotAFeed)
                             .await
                     }
-                    Err(problem) => {
-                        self.settle(
-                            feed,
-                            &state,
-                            answered,
-                            PollOutcome::Failed { problem },
-                            None,
-                        )
-                        .await
+                    Err(ParseError::Broken(problem)) => {
+                        let polled = visit.failed(None);
+                        self.settle(&visit, PollOutcome::Failed { problem }, polled)
+                            .await
                     }
                 }
             }
@@ -306,7 +251,7 @@ impl Poller {
     }
 
     /// Reads a document away from the async threads; a bug in a parser fails this one poll.
-    async fn read(&self, response: Response) -> Result<(Parsed, Validators), String> {
+    async fn read(&self, response: Response) -> Result<(Parsed, Validators), ParseError> {
         let validators = Validators {
             etag: response.header("etag").map(<[u8]>::to_vec),
             last_modified: response.header("last-modified").map(<[u8]>::to_vec),
@@ -317,11 +262,17 @@ impl Poller {
                 content_type: response.header_text("content-type"),
                 url: &response.url,
             };
-            parse::parse(document).map_err(|error| error.to_string())
+            parse::parse(document).map_err(|error| match &error {
+                ParseError::NotAFeed(_) => ParseError::NotAFeed(error.to_string()),
+                ParseError::Broken(_) => ParseError::Broken(error.to_string()),
+            })
         });
         match parsed.await {
             Ok(parsed) => Ok((parsed?, validators)),
-            Err(_) => Err("a bug of ours: the parser gave up on this document".to_owned()),
+            Err(_) => {
+                let problem = "a bug of ours: the parser gave up on this document";
+                Err(ParseError::Broken(problem.to_owned()))
+            }
         }
     }
 
@@ -359,19 +310,25 @@ impl Poller {
 
     async fn record_items(
         &self,
-        feed: &Arc<Feed>,
-        state: &FeedState,
-        answered: Timestamp,
+        visit: &Visit<'_>,
         harvest: Harvest,
-        watched: &Arc<Watched>,
     ) -> Result<Timestamp, StoreError> {
-        let changed: Vec<Item> = harvest.new.iter().chain(&harvest.edited).cloned().collect();
+        let Visit {
+            feed,
+            watched,
+            ref state,
+            answered,
+            ..
+        } = *visit;
+        let changed = harvest.new.iter().chain(&harvest.edited);
+        let changed = changed.cloned().collect();
         let mut hits = match self.match_items(feed, changed, &watched.rules).await {
             Ok(hits) => hits,
             // Recorded as if nothing had matched, an event would be lost; failed, the poll comes again.
             Err(problem) => {
+                let polled = visit.failed(None);
                 return self
-                    .settle(feed, state, answered, PollOutcome::Failed { problem }, None)
+                    .settle(visit, PollOutcome::Failed { problem }, polled)
                     .await;
             }
         };
@@ -415,70 +372,135 @@ impl Poller {
             )
         };
         let outcome = PollOutcome::Items(harvest);
-        let (next_poll, recorded) = self
-            .record(feed, state, answered, outcome, None, judge)
-            .await?;
+        let polled = match is_first_contact {
+            true => Polled::First,
+            false => Polled::Answered,
+        };
+        let (next_poll, recorded) = self.record(visit, outcome, polled, judge).await?;
         self.announce(feed, &recorded);
+        self.hurry_with(&recorded.alerts).await?;
         Ok(next_poll)
     }
 
     /// Records a poll that gave no items.
     async fn settle(
         &self,
-        feed: &Arc<Feed>,
-        state: &FeedState,
-        answered: Timestamp,
+        visit: &Visit<'_>,
         outcome: PollOutcome,
-        retry_after: Option<Duration>,
+        polled: Polled,
     ) -> Result<Timestamp, StoreError> {
         let judge_nothing = Box::new(
             |_: &Item, _: Option<&judge::Edited>, _: &dyn judge::Past<Error = StoreError>| {
                 Ok(Decided::default())
             },
         );
-        let (next_poll, _) = self
-            .record(feed, state, answered, outcome, retry_after, judge_nothing)
-            .await?;
+        let (next_poll, _) = self.record(visit, outcome, polled, judge_nothing).await?;
         Ok(next_poll)
     }
 
     async fn record(
         &self,
-        feed: &Arc<Feed>,
-        state: &FeedState,
-        answered: Timestamp,
+        visit: &Visit<'_>,
         outcome: PollOutcome,
-        retry_after: Option<Duration>,
+        polled: Polled,
         judge: Judge,
     ) -> Result<(Timestamp, Recorded), StoreError> {
-        let (polled, contact) = match &outcome {
-            PollOutcome::Items(_) if state.first_contact.is_none() => {
-                (Polled::First, Contact::Answered)
-            }
-            PollOutcome::Unchanged | PollOutcome::Items(_) => (Polled::Answered, Contact::Answered),
-            PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => (
-                Polled::Failed {
-                    failures: state.failures + 1,
-                    retry_after,
-                },
-                Contact::Failing,
-            ),
+        let Visit {
+            feed,
+            ref state,
+            answered,
+            ..
+        } = *visit;
+        let plan = match &outcome {
+            PollOutcome::Gone { .. } => Plan::NEVER,
+            _ => schedule::plan(Case {
+                name: &feed.name,
+                limits: &feed.poll,
+                answered,
+                polled,
+                fresh: visit.fresh,
+                wishes: visit.wishes,
+                rhythm: self.wait_by_rhythm(visit, &outcome),
+            }),
         };
-        let next_poll = match &outcome {
-            PollOutcome::Gone { .. } => Timestamp::MAX,
-            _ => schedule::next_poll(&feed.name, feed.poll.interval, answered, polled),
+        let contact = match &outcome {
+            PollOutcome::Unchanged | PollOutcome::Items(_) => Contact::Answered,
+            PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => Contact::Failing,
         };
-        let changed = StateChange::of(feed, state, &outcome, answered);
+        let changed = StateChange::of(feed, state, &outcome);
         let poll = PollRecord {
             feed: state.id,
             at: answered,
-            next_poll,
+            plan,
+            wishes: visit.wishes,
+            is_whole: visit.is_whole,
+            notices: notices(visit, &outcome, polled),
+            notices_to: visit.watched.notices_to.clone(),
             outcome,
         };
         let recorded = self.store.record_poll(poll, judge).await?;
+        if !recorded.notices.is_empty() {
+            recorded.notices.iter().for_each(tell::log);
+            self.owed.notify_one();
+        }
         self.tally.note(state.id, contact);
         changed.log(feed, state);
-        Ok((next_poll, recorded))
+        Ok((plan.next_poll, recorded))
+    }
+
+    /// How long the feed's rhythm suggests to wait; `None` where it does not count.
+    fn wait_by_rhythm(&self, visit: &Visit<'_>, outcome: &PollOutcome) -> Option<Duration> {
+        let limits = &visit.feed.poll;
+        let (rhythm, hurry_until) = match outcome {
+            PollOutcome::Items(harvest) => (harvest.rhythm.as_ref(), harvest.hurry_until),
+            _ => (None, None),
+        };
+        let rhythm = rhythm.or(visit.rhythm.as_ref())?;
+        let hurries = hurry_until
+            .or(visit.state.hurry_until)
+            .is_some_and(|until| visit.answered < until);
+        let is_urgent = || self.urgent.covers(&visit.feed.tags, visit.answered);
+        if !limits.adaptive || hurries || is_urgent() {
+            return None;
+        }
+        rhythm.wait(visit.answered, limits.interval, limits.interval_max)
+    }
+
+    /// Where these alerts are grave, feeds that share their tags are asked at their shortest interval from here on.
+    async fn hurry_with(&self, alerts: &[Alert]) -> Result<(), StoreError> {
+        let tags = self.urgent.note(alerts, self.clock.now());
+        if tags.is_empty() {
+            return Ok(());
+        }
+        let (now, watched) = (self.clock.now(), self.watched());
+        let at_ease = self.store.feeds_at_ease().await?;
+        let mut agenda = self.agenda();
+        for (id, last_poll, not_before) in at_ease {
+            let Some(feed) = watched.feeds.get(&id) else {
+                continue;
+            };
+            if feed.tags.iter().any(|tag| tags.contains(tag)) {
+                let polled = last_poll.unwrap_or(Timestamp::MIN);
+                let due = time::after(polled, feed.poll.interval + Duration::from_millis(1));
+                agenda.hasten(id, due.max(now).max(not_before.unwrap_or(Timestamp::MIN)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up after a start what grave alerts of the last hour asked for.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn remember_urgent(&self) -> Result<(), StoreError> {
+        let filter = AlertFilter {
+            since: Some(time::before(self.clock.now(), URGENT_FOR)),
+            severity_min: URGENT_SEVERITY,
+            ..AlertFilter::default()
+        };
+        let rows = self.store.alerts(filter).await?;
+        let alerts: Vec<Alert> = rows.into_iter().map(|row| row.alert).collect();
+        self.hurry_with(&alerts).await
     }
 
     fn announce(&self, feed: &Feed, recorded: &Recorded) {

@@ -4,6 +4,9 @@
 //! new line, send an escape sequence, turn the reading direction of what follows, or open a tag.
 
 mod clean;
+pub mod facts;
+mod markup;
+mod template;
 
 use crate::{
     model::{Alert, AlertStatus, Field, Severity},
@@ -11,6 +14,8 @@ use crate::{
 };
 
 pub use clean::{Marks, clean_line, escape, highlight, is_unsafe};
+pub use markup::{Markup, Measure, clean_text};
+pub use template::{Template, TemplateError};
 
 const HEADLINE_CHARS_MAX: usize = 200;
 const SUMMARY_CHARS_MAX: usize = 1_000;
@@ -76,7 +81,7 @@ pub fn text(alert: &Alert) -> String {
         text.push('\n');
     }
     text.push('\n');
-    for (label, value) in facts(alert) {
+    for (label, value) in fact_rows(alert) {
         text.push_str(&format!("{label:<11} {value}\n"));
     }
     text
@@ -101,7 +106,7 @@ pub fn html(alert: &Alert) -> String {
         html.push_str(&format!("<p dir=\"auto\">{summary}</p>\n"));
     }
     html.push_str("<table>\n");
-    for (label, value) in facts(alert) {
+    for (label, value) in fact_rows(alert) {
         html.push_str(&format!(
             "<tr><td><b>{label}</b></td><td dir=\"auto\">{}</td></tr>\n",
             escape(&value)
@@ -112,7 +117,7 @@ pub fn html(alert: &Alert) -> String {
 }
 
 /// What stands before the rule's title: whether it is a drill, how severe, and what has changed.
-fn labels(alert: &Alert) -> Vec<String> {
+pub fn labels(alert: &Alert) -> Vec<String> {
     let mut labels = Vec::new();
     if alert.drill {
         labels.push("DRILL".to_owned());
@@ -125,6 +130,15 @@ fn labels(alert: &Alert) -> Vec<String> {
         AlertStatus::Resolved => labels.push("RESOLVED".to_owned()),
     }
     labels
+}
+
+/// The name that the alert document has for a status.
+pub fn status_name(status: AlertStatus) -> &'static str {
+    match status {
+        AlertStatus::Firing => "firing",
+        AlertStatus::Acknowledged => "acknowledged",
+        AlertStatus::Resolved => "resolved",
+    }
 }
 
 fn headline(alert: &Alert) -> String {
@@ -197,7 +211,7 @@ pub fn link(alert: &Alert) -> Option<&str> {
 }
 
 /// What a reader needs to judge the alert, as rows of label and value.
-fn facts(alert: &Alert) -> Vec<(&'static str, String)> {
+fn fact_rows(alert: &Alert) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     for hit in alert.hits.iter().take(LISTED_MAX) {
         facts.push((
@@ -249,11 +263,12 @@ fn facts(alert: &Alert) -> Vec<(&'static str, String)> {
     facts
 }
 
-fn counted(number: u32, one: &str, many: &str) -> String {
+/// `1 item`, `2 items`.
+pub fn counted(number: u32, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-fn minute(at: Timestamp) -> String {
+pub fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 

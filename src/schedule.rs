@@ -1,20 +1,27 @@
 //! When next: polls, retries, and whose turn it is. Pure: `now` is an argument and jitter is a hash, so that every run of
 //! the same events gives the same times.
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap, VecDeque},
-    hash::Hash,
-    sync::Arc,
-    time::Duration,
+mod agenda;
+mod rhythm;
+mod wishes;
+
+use std::time::Duration;
+
+use crate::{
+    model::PollLimits,
+    time::{self, Timestamp},
 };
 
-use crate::time::{self, Timestamp};
+pub use agenda::{Agenda, Planned, SPACING};
+pub use rhythm::Rhythm;
+pub use wishes::{WISH_MAX, Wishes};
 
 /// The longest wait after failures in a row, of a feed.
 const FEED_BACKOFF_MAX: Duration = Duration::from_secs(24 * 3600);
 /// A server's `Retry-After` is honoured up to this.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// A feed that fails for so long is told of.
+pub const FAILING_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// How far apart feeds that began together are spread: a tenth of the interval, at most this.
 const SPREAD_MAX: Duration = Duration::from_secs(30);
 
@@ -59,33 +66,184 @@ pub enum Polled {
     /// The first answer of a feed.
     First,
     Answered,
-    /// `failures` in a row, this one counted; the server may have named a time to wait.
+    /// A page that is not a feed, with a status as if it were: asked again as if nothing had been.
+    NotAFeed,
+    /// `failures` in a row, this one counted, the first of them so long ago; the server may have named a time to wait.
     Failed {
         failures: u32,
+        failing_for: Duration,
         retry_after: Option<Duration>,
     },
 }
 
-/// When a feed whose poll was answered at `answered` is polled again: never sooner than `interval`.
+/// Why the next poll comes when it comes. The names are those that servers and feeds use, where the wish is theirs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Why {
+    #[default]
+    Interval,
+    Rhythm,
+    MaxAge,
+    Expires,
+    Ttl,
+    UpdatePeriod,
+    SkipHours,
+    SkipDays,
+    Backoff,
+    RetryAfter,
+}
+
+impl Why {
+    pub const ALL: [Why; 10] = [
+        Why::Interval,
+        Why::Rhythm,
+        Why::MaxAge,
+        Why::Expires,
+        Why::Ttl,
+        Why::UpdatePeriod,
+        Why::SkipHours,
+        Why::SkipDays,
+        Why::Backoff,
+        Why::RetryAfter,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Why::Interval => "interval",
+            Why::Rhythm => "rhythm",
+            Why::MaxAge => "max-age",
+            Why::Expires => "Expires",
+            Why::Ttl => "ttl",
+            Why::UpdatePeriod => "updatePeriod",
+            Why::SkipHours => "skipHours",
+            Why::SkipDays => "skipDays",
+            Why::Backoff => "backoff",
+            Why::RetryAfter => "Retry-After",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Why> {
+        Why::ALL.into_iter().find(|why| why.name() == name)
+    }
+}
+
+/// All that the time of a feed's next poll follows from.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    pub name: &'a str,
+    pub limits: &'a PollLimits,
+    /// When the last answer was here.
+    pub answered: Timestamp,
+    pub polled: Polled,
+    /// How long that answer is fresh, and which header says so.
+    pub fresh: Option<(Duration, Why)>,
+    pub wishes: Wishes,
+    /// The wait that the feed's rhythm suggests.
+    pub rhythm: Option<Duration>,
+}
+
+/// When a feed is polled next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    pub next_poll: Timestamp,
+    pub why: Why,
+    /// Until then the server or the feed asked to be left alone, whatever interval the configuration comes to name.
+    pub not_before: Option<Timestamp>,
+}
+
+impl Plan {
+    /// A feed that is not asked again.
+    pub const NEVER: Plan = Plan {
+        next_poll: Timestamp::MAX,
+        why: Why::Interval,
+        not_before: None,
+    };
+}
+
+/// When a feed is polled again: never sooner than its interval, nor than its server and its document wish; later by its
+/// rhythm and after failures.
 ///
 /// The second poll is put off by a share of the interval that depends on the
 /// feed's name, so that feeds that began together do not march in step; from then on they stay apart.
-pub fn next_poll(name: &str, interval: Duration, answered: Timestamp, polled: Polled) -> Timestamp {
-    let wait = match polled {
-        Polled::First => interval + (interval / 10).min(SPREAD_MAX).mul_f64(jitter(name, 0)),
-        Polled::Answered => interval,
+pub fn plan(case: Case<'_>) -> Plan {
+    let Case {
+        name,
+        limits: PollLimits { interval, .. },
+        answered,
+        polled,
+        ..
+    } = case;
+    let (mut wait, mut why) = (*interval, Why::Interval);
+    let mut asked = Duration::ZERO;
+    let mut retry_wish = None;
+    match polled {
+        Polled::First => wait += (*interval / 10).min(SPREAD_MAX).mul_f64(jitter(name, 0)),
+        Polled::Answered | Polled::NotAFeed => {
+            if let Some(longer) = case.rhythm.filter(|longer| longer > interval) {
+                (wait, why) = (longer, Why::Rhythm);
+            }
+        }
         Polled::Failed {
             failures,
+            failing_for,
             retry_after,
         } => {
-            let asked = retry_after.unwrap_or_default().min(RETRY_AFTER_MAX);
-            backoff(interval, FEED_BACKOFF_MAX, failures, name)
-                .max(interval)
-                .max(asked)
+            let mut longer = backoff(*interval, FEED_BACKOFF_MAX, failures, name);
+            // The operator is told of a feed that fails for a day: then it is asked once more, and not half a day later.
+            let until_told = FAILING_AFTER.saturating_sub(failing_for);
+            if !until_told.is_zero() && longer > until_told {
+                longer = until_told;
+            }
+            if longer > *interval {
+                (wait, why) = (longer, Why::Backoff);
+            }
+            retry_wish = retry_after.map(|wish| (wish.min(RETRY_AFTER_MAX), Why::RetryAfter));
         }
-    };
+    }
+    let wishes = case.wishes.waits().into_iter();
+    for (wish, whose) in wishes.chain(case.fresh).chain(retry_wish) {
+        asked = asked.max(wish);
+        if wish > wait {
+            (wait, why) = (wish, whose);
+        }
+    }
     // Times are kept in whole milliseconds, cut off: the next one makes up for what was lost.
-    time::after(answered, wait + Duration::from_millis(1))
+    let at = |wait: Duration| time::after(answered, wait + Duration::from_millis(1));
+    let (next_poll, skips) = case.wishes.allowed(at(wait), name);
+    Plan {
+        next_poll,
+        why: skips.unwrap_or(why),
+        not_before: match skips {
+            Some(_) => Some(next_poll),
+            None => Some(at(asked)).filter(|_| asked > *interval),
+        },
+    }
+}
+
+/// When a feed is due that a new configuration, or a new start, finds planned for `next_poll`.
+///
+/// An interval that became shorter counts from the last poll, one that became longer too; a restart changes nothing. What the server asked for,
+/// and the backoff after failures, stay.
+pub fn replan(
+    limits: &PollLimits,
+    planned: Plan,
+    last_poll: Option<Timestamp>,
+    failures: u32,
+) -> Timestamp {
+    let Some(last_poll) = last_poll else {
+        return planned.next_poll;
+    };
+    let PollLimits { interval, .. } = *limits;
+    let floor = time::after(last_poll, interval).max(planned.not_before.unwrap_or(Timestamp::MIN));
+    let longest = match planned.why {
+        Why::Rhythm if limits.adaptive => limits.interval_max,
+        // The second poll of a feed is put off by up to a tenth.
+        _ => interval + interval / 10,
+    };
+    let ceiling = match failures {
+        0 => time::after(last_poll, longest).max(floor),
+        _ => Timestamp::MAX,
+    };
+    planned.next_poll.min(ceiling).max(floor)
 }
 
 /// The time a `Retry-After` header asks to wait (RFC 9110, 10.2.3): seconds, or a date.
@@ -104,158 +262,24 @@ pub fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
     Some(time::until(now, date).min(RETRY_AFTER_MAX))
 }
 
-/// Whether a feed that gave its last new item then, and was polled now, has gone silent.
-pub fn is_silent(last_new_item: Option<Timestamp>, now: Timestamp) -> bool {
-    last_new_item.is_some_and(|last| time::until(last, now) >= SILENT_AFTER)
+/// Whether a feed that gave its last new item then has gone silent: by its own rhythm, else after [`SILENT_AFTER`].
+pub fn is_silent(
+    rhythm: Option<&Rhythm>,
+    last_new_item: Option<Timestamp>,
+    now: Timestamp,
+) -> bool {
+    // The most of all polls, decided without looking further.
+    let Some(last) = last_new_item.filter(|last| time::until(*last, now) >= SILENT_MIN) else {
+        return false;
+    };
+    let by_rhythm = rhythm.and_then(|rhythm| rhythm.is_silence(last, now));
+    by_rhythm.unwrap_or_else(|| time::until(last, now) >= SILENT_AFTER)
 }
 
-/// A feed without a new item for so long is called silent.
+/// A feed whose rhythm is not known is called silent after so long.
 pub const SILENT_AFTER: Duration = Duration::from_secs(14 * 86_400);
-
-/// Whose turn it is: keys by due time, no more at once from one host than allowed. What waits for its host does not hold up others.
-#[derive(Debug)]
-pub struct Agenda<K> {
-    per_host: usize,
-    entries: HashMap<K, Entry>,
-    due: BinaryHeap<Reverse<(Timestamp, K)>>,
-    hosts: HashMap<Arc<str>, Host<K>>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    host: Arc<str>,
-    due: Timestamp,
-    is_running: bool,
-    /// No longer wanted; it only still runs.
-    is_removed: bool,
-}
-
-#[derive(Debug)]
-struct Host<K> {
-    running: usize,
-    waiting: VecDeque<K>,
-}
-
-impl<K: Copy + Eq + Hash + Ord> Agenda<K> {
-    /// `per_host` is 1 or more.
-    pub fn new(per_host: usize) -> Self {
-        Agenda {
-            per_host: per_host.max(1),
-            entries: HashMap::new(),
-            due: BinaryHeap::new(),
-            hosts: HashMap::new(),
-        }
-    }
-
-    /// Replaces what is planned. What runs goes on; of it, what is planned no longer is forgotten when it finishes.
-    pub fn replace(
-        &mut self,
-        per_host: usize,
-        planned: impl IntoIterator<Item = (K, Arc<str>, Timestamp)>,
-    ) {
-        self.per_host = per_host.max(1);
-        self.entries.retain(|_, entry| entry.is_running);
-        self.entries
-            .values_mut()
-            .for_each(|entry| entry.is_removed = true);
-        self.due.clear();
-        self.hosts
-            .values_mut()
-            .for_each(|host| host.waiting.clear());
-        for (key, host, due) in planned {
-            if let Some(running) = self.entries.get_mut(&key) {
-                running.is_removed = false;
-                continue;
-            }
-            self.entries.insert(
-                key,
-                Entry {
-                    host,
-                    due,
-                    is_running: false,
-                    is_removed: false,
-                },
-            );
-            self.due.push(Reverse((due, key)));
-        }
-    }
-
-    /// At most `free` keys that are due and whose hosts have room, earliest first; they count as running from here.
-    pub fn take_due(&mut self, now: Timestamp, free: usize) -> Vec<K> {
-        let mut taken = Vec::new();
-        while taken.len() < free
-            && let Some(&Reverse((due, key))) = self.due.peek()
-            && due <= now
-        {
-            self.due.pop();
-            let Some(entry) = self
-                .entries
-                .get_mut(&key)
-                .filter(|entry| !entry.is_running && entry.due == due)
-            else {
-                continue;
-            };
-            let host = self
-                .hosts
-                .entry(entry.host.clone())
-                .or_insert_with(|| Host {
-                    running: 0,
-                    waiting: VecDeque::new(),
-                });
-            if host.running < self.per_host {
-                host.running += 1;
-                entry.is_running = true;
-                taken.push(key);
-            } else {
-                host.waiting.push_back(key);
-            }
-        }
-        taken
-    }
-
-    /// Ends a running key and plans it again.
-    pub fn finish(&mut self, key: K, due: Timestamp) {
-        let Some(entry) = self.entries.get_mut(&key).filter(|entry| entry.is_running) else {
-            return;
-        };
-        entry.is_running = false;
-        let host_name = entry.host.clone();
-        if entry.is_removed {
-            self.entries.remove(&key);
-        } else {
-            entry.due = due;
-            self.due.push(Reverse((due, key)));
-        }
-        let Some(host) = self.hosts.get_mut(&host_name) else {
-            return;
-        };
-        host.running -= 1;
-        // One place is free: the first that waits for this host is up for its turn again, ahead of what fell due later.
-        while let Some(waiting) = host.waiting.pop_front() {
-            if let Some(entry) = self.entries.get(&waiting).filter(|entry| !entry.is_running) {
-                self.due.push(Reverse((entry.due, waiting)));
-                break;
-            }
-        }
-        if host.running == 0 && host.waiting.is_empty() {
-            self.hosts.remove(&host_name);
-        }
-    }
-
-    /// When the next key that does not wait for its host falls due.
-    pub fn next_due(&self) -> Option<Timestamp> {
-        self.due.peek().map(|Reverse((due, _))| *due)
-    }
-
-    /// How many keys are planned or run.
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-}
+/// No feed is called silent sooner.
+const SILENT_MIN: Duration = Duration::from_secs(6 * 3600);
 
 #[cfg(test)]
 mod tests {
@@ -267,57 +291,256 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
+    fn limits(interval: Duration) -> PollLimits {
+        PollLimits {
+            interval,
+            ..PollLimits::default()
+        }
+    }
+
+    fn case<'a>(name: &'a str, limits: &'a PollLimits, polled: Polled) -> Case<'a> {
+        Case {
+            name,
+            limits,
+            answered: at(0),
+            polled,
+            fresh: None,
+            wishes: Wishes::default(),
+            rhythm: None,
+        }
+    }
+
+    fn failed(failures: u32, retry_after_s: Option<u64>) -> Polled {
+        Polled::Failed {
+            failures,
+            failing_for: FAILING_AFTER,
+            retry_after: retry_after_s.map(Duration::from_secs),
+        }
+    }
+
     #[test]
     fn a_feed_is_never_asked_sooner_than_its_interval() {
+        let limits = limits(MINUTE);
+        let next = |name, polled| plan(case(name, &limits, polled)).next_poll;
         for name in ["a", "b", "bbc-world"] {
             for polled in [
                 Polled::First,
                 Polled::Answered,
-                Polled::Failed {
-                    failures: 1,
-                    retry_after: None,
-                },
-                Polled::Failed {
-                    failures: 1,
-                    retry_after: Some(Duration::from_secs(5)),
-                },
+                failed(1, None),
+                failed(1, Some(5)),
             ] {
-                let next = next_poll(name, MINUTE, at(0), polled);
+                let next = next(name, polled);
                 assert!((at(60)..at(80)).contains(&next), "{name} {polled:?} {next}");
             }
-            assert_eq!(
-                next_poll(name, MINUTE, at(0), Polled::Answered),
-                time::from_ms(60_001)
-            );
+            assert_eq!(next(name, Polled::Answered), time::from_ms(60_001));
         }
-        assert_ne!(
-            next_poll("a", MINUTE, at(0), Polled::First),
-            next_poll("b", MINUTE, at(0), Polled::First)
-        );
+        assert_ne!(next("a", Polled::First), next("b", Polled::First));
     }
 
     #[test]
     fn failures_back_off_to_a_day_and_retry_after_is_honoured() {
-        let after = |failures, retry_after| {
-            time::until(
-                at(0),
-                next_poll(
-                    "a",
-                    MINUTE,
-                    at(0),
-                    Polled::Failed {
-                        failures,
-                        retry_after,
-                    },
-                ),
-            )
-            .as_secs()
+        let limits = limits(MINUTE);
+        let after = |failures, retry_after_s| {
+            let plan = plan(case("a", &limits, failed(failures, retry_after_s)));
+            time::until(at(0), plan.next_poll).as_secs()
         };
         assert!((60..=75).contains(&after(1, None)));
         assert!((90..=150).contains(&after(2, None)));
         assert!((64_800..=86_400).contains(&after(30, None)));
         assert!((64_800..=86_400).contains(&after(u32::MAX, None)));
-        assert_eq!(after(1, Some(Duration::from_secs(3600))), 3600);
+        assert_eq!(after(1, Some(3600)), 3600);
+    }
+
+    #[test]
+    fn wishes_lengthen_and_never_shorten() {
+        const DAY_S: u32 = 86_400;
+        // An interval of five minutes; what lengthens it, in seconds; when the next poll is and why, and until when no interval counts.
+        let limits = PollLimits::default();
+        let ttl = |ttl_s| Wishes {
+            ttl_s,
+            ..Wishes::default()
+        };
+        let update = |update_s| Wishes {
+            update_s,
+            ..Wishes::default()
+        };
+        let none = Wishes::default();
+        let answered = Polled::Answered;
+        for (polled, max_age_s, wishes, rhythm_s, expected_s, why, not_before_s) in [
+            (answered, 0, none, 0, 300, Why::Interval, None),
+            (answered, 60, none, 0, 300, Why::Interval, None),
+            (answered, 900, none, 0, 900, Why::MaxAge, Some(900)),
+            (answered, 0, ttl(60), 0, 300, Why::Interval, None),
+            (answered, 0, ttl(900), 0, 900, Why::Ttl, Some(900)),
+            (
+                answered,
+                0,
+                update(3600),
+                0,
+                3600,
+                Why::UpdatePeriod,
+                Some(3600),
+            ),
+            (answered, 1200, ttl(900), 0, 1200, Why::MaxAge, Some(1200)),
+            // A year, wherever it is written, is a day.
+            (
+                answered,
+                0,
+                ttl(365 * DAY_S),
+                0,
+                DAY_S,
+                Why::Ttl,
+                Some(DAY_S),
+            ),
+            // Our own patience, and which of the two is longer.
+            (answered, 0, none, 1800, 1800, Why::Rhythm, None),
+            (answered, 0, none, 60, 300, Why::Interval, None),
+            (answered, 900, none, 1800, 1800, Why::Rhythm, Some(900)),
+            (answered, 2700, none, 1800, 2700, Why::MaxAge, Some(2700)),
+            // A feed that fails is asked no oftener than a sound one.
+            (
+                failed(1, Some(7200)),
+                0,
+                none,
+                0,
+                7200,
+                Why::RetryAfter,
+                Some(7200),
+            ),
+            (failed(1, None), 0, ttl(3600), 0, 3600, Why::Ttl, Some(3600)),
+            (
+                failed(1, Some(7200)),
+                0,
+                ttl(3600),
+                1800,
+                7200,
+                Why::RetryAfter,
+                Some(7200),
+            ),
+        ] {
+            let case = Case {
+                fresh: Some((Duration::from_secs(max_age_s), Why::MaxAge)),
+                wishes,
+                rhythm: (rhythm_s > 0).then_some(Duration::from_secs(rhythm_s)),
+                ..case("a", &limits, polled)
+            };
+            let at_s = |s: u32| time::from_ms(i64::from(s) * 1000 + 1);
+            let expected = Plan {
+                next_poll: at_s(expected_s),
+                why,
+                not_before: not_before_s.map(at_s),
+            };
+            assert_eq!(plan(case), expected, "{case:?}");
+        }
+    }
+
+    #[test]
+    fn a_restart_polls_nothing_early_and_a_reload_counts_from_the_last_poll() {
+        // Planned for when, why and not before; the last poll was at 0.
+        for (told, minutes, adaptive, (next_s, why, not_before_s), failures, expected_s) in [
+            ("a restart", 5, true, (300, Why::Interval, None), 0, 300),
+            (
+                "and of one put off after its first",
+                5,
+                true,
+                (325, Why::Interval, None),
+                0,
+                325,
+            ),
+            (
+                "a shorter interval",
+                1,
+                true,
+                (300, Why::Interval, None),
+                0,
+                66,
+            ),
+            (
+                "a longer interval",
+                60,
+                true,
+                (300, Why::Interval, None),
+                0,
+                3600,
+            ),
+            (
+                "what the server asked stays",
+                1,
+                true,
+                (900, Why::MaxAge, Some(900)),
+                0,
+                900,
+            ),
+            (
+                "the rhythm stays",
+                5,
+                true,
+                (2000, Why::Rhythm, None),
+                0,
+                2000,
+            ),
+            (
+                "not beyond max_interval",
+                5,
+                true,
+                (9000, Why::Rhythm, None),
+                0,
+                3600,
+            ),
+            (
+                "unless it is turned off",
+                5,
+                false,
+                (2000, Why::Rhythm, None),
+                0,
+                330,
+            ),
+            (
+                "nor against the server",
+                5,
+                false,
+                (2000, Why::Rhythm, Some(900)),
+                0,
+                900,
+            ),
+            (
+                "backoff stays",
+                1,
+                true,
+                (5000, Why::Backoff, None),
+                3,
+                5000,
+            ),
+            (
+                "but not below a longer interval",
+                60,
+                true,
+                (400, Why::Backoff, None),
+                1,
+                3600,
+            ),
+        ] {
+            let limits = PollLimits {
+                adaptive,
+                ..limits(MINUTE * minutes)
+            };
+            let planned = Plan {
+                next_poll: at(next_s),
+                why,
+                not_before: not_before_s.map(at),
+            };
+            let due = replan(&limits, planned, Some(at(0)), failures);
+            assert_eq!(due, at(expected_s), "{told}");
+            assert_eq!(replan(&limits, planned, None, failures), at(next_s));
+        }
+    }
+
+    #[test]
+    fn every_reason_is_known_by_its_name() {
+        for why in Why::ALL {
+            assert_eq!(Why::parse(why.name()), Some(why));
+        }
+        assert_eq!(Why::parse("whim"), None);
     }
 
     #[test]
@@ -362,62 +585,5 @@ mod tests {
                 "{header:?}"
             );
         }
-    }
-
-    #[test]
-    fn a_busy_host_holds_up_its_own_feeds_alone() {
-        let mut agenda = Agenda::new(1);
-        let (slow, other): (Arc<str>, Arc<str>) = ("slow".into(), "other".into());
-        agenda.replace(
-            1,
-            [
-                (1, slow.clone(), at(1)),
-                (2, slow.clone(), at(2)),
-                (3, slow, at(3)),
-                (4, other, at(4)),
-            ],
-        );
-        assert_eq!(agenda.take_due(at(0), 9), [] as [i32; 0]);
-        assert_eq!(agenda.next_due(), Some(at(1)));
-        assert_eq!(agenda.take_due(at(10), 9), [1, 4]);
-        assert_eq!(agenda.next_due(), None);
-        agenda.finish(1, at(100));
-        assert_eq!(agenda.take_due(at(10), 9), [2]);
-        agenda.finish(2, at(101));
-        assert_eq!(agenda.take_due(at(10), 9), [3]);
-        agenda.finish(4, at(102));
-        agenda.finish(3, at(103));
-        assert_eq!(agenda.take_due(at(200), 1), [1]);
-        assert_eq!(
-            agenda.take_due(at(200), 9),
-            [4],
-            "the others wait for the host"
-        );
-    }
-
-    #[test]
-    fn a_new_plan_forgets_what_is_gone_and_keeps_what_runs() {
-        let mut agenda = Agenda::new(2);
-        let host: Arc<str> = "host".into();
-        agenda.replace(
-            2,
-            [
-                (1, host.clone(), at(0)),
-                (2, host.clone(), at(0)),
-                (3, host.clone(), at(0)),
-            ],
-        );
-        assert_eq!(agenda.take_due(at(0), 9), [1, 2]);
-        agenda.replace(2, [(2, host.clone(), at(0)), (5, host, at(0))]);
-        assert_eq!(
-            agenda.take_due(at(0), 9),
-            [] as [i32; 0],
-            "the host is full"
-        );
-        agenda.finish(1, at(9));
-        assert_eq!(agenda.take_due(at(10), 9), [5]);
-        agenda.finish(2, at(9));
-        assert_eq!(agenda.take_due(at(10), 9), [2]);
-        assert_eq!(agenda.len(), 2);
     }
 }

@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 
 use super::{Globals, scan, show};
 use crate::{
-    model::Severity,
+    model::{AlertStatus, Severity},
     store::{AlertFilter, AlertRow, DeliveryRow, Store, StoreError},
     time::{Clock, Timestamp, before, rfc3339},
 };
@@ -77,7 +77,7 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
             let rows = runtime
                 .block_on(store.alerts(filter.clone()))
                 .context("cannot list the alerts")?;
-            filter.after = rows.last().map(|row| row.number).or(filter.after);
+            filter.after = rows.last().map(|row| row.changed).or(filter.after);
             let mut out = anstream::AutoStream::auto(io::stdout().lock());
             let wanted = rows.iter().filter(|row| {
                 args.rule
@@ -192,6 +192,9 @@ fn paragraph(out: &mut impl Write, row: &AlertRow, now: Timestamp) -> io::Result
         show::local_time(alert.timing.queued),
         alert.item.url.clone(),
     ];
+    if alert.status == AlertStatus::Resolved {
+        about.push("resolved".to_owned());
+    }
     if alert.revision > 1 {
         about.push(format!("revision {}", alert.revision));
     }

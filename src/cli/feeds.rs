@@ -4,17 +4,22 @@ use std::{
     collections::HashMap,
     io::{self, IsTerminal, Write},
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::Context;
 use serde::Serialize;
 
-use super::{Globals, alerts, feeds_opml, show};
+use super::{Globals, alerts, feeds_add, feeds_opml, show};
 use crate::{
     model::Feed,
-    store::{FeedState, Store, StoreError},
-    time::{Clock, Timestamp, rfc3339},
+    schedule::Why,
+    store::{FeedState, Lag, Store, StoreError},
+    time::{self, Clock, Timestamp, rfc3339, show_duration},
 };
+
+/// How far back items tell how late a feed is.
+const LAG_SINCE: Duration = Duration::from_secs(30 * 86_400);
 
 /// List the feeds with their health
 #[derive(Debug, clap::Args)]
@@ -30,31 +35,47 @@ pub struct Args {
     command: Option<Exchange>,
 }
 
-/// Lists of feeds as other programs write them.
+/// How feeds come and go.
 #[derive(Debug, clap::Subcommand)]
 enum Exchange {
+    Add(feeds_add::AddArgs),
     Import(feeds_opml::ImportArgs),
     /// Print the feeds as OPML, for other feed readers
     Export,
 }
 
 /// A feed as it is listed.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Serialize)]
 struct Health<'a> {
     name: &'a str,
     url: &'a str,
     publisher: &'a str,
     state: State,
-    #[serde(serialize_with = "time")]
+    #[serde(serialize_with = "at")]
     last_success: Option<Timestamp>,
-    #[serde(serialize_with = "time")]
+    #[serde(serialize_with = "at")]
     last_new_item: Option<Timestamp>,
-    #[serde(serialize_with = "time")]
+    #[serde(serialize_with = "at")]
     next_poll: Option<Timestamp>,
     /// In a row.
     failures: u32,
+    #[serde(serialize_with = "at")]
+    failing_since: Option<Timestamp>,
     reason: Option<&'a str>,
     moved_to: Option<&'a str>,
+    /// From the last poll to the next, in seconds, and what made it so long: the configured `interval`, the feed's `rhythm`,
+    /// `backoff` after failures, or a wish of the server's or the feed's by its own name, such as `max-age` or `ttl`.
+    interval_s: Option<f64>,
+    interval_why: Option<&'static str>,
+    /// Until then the server or the feed asked to be left alone.
+    #[serde(serialize_with = "at")]
+    not_before: Option<Timestamp>,
+    /// From publication, as claimed, until seen: the middle, and what 95 % stay within. Of a month's items, without those that
+    /// the first poll found.
+    lag_p50_s: Option<f64>,
+    lag_p95_s: Option<f64>,
+    /// How often items were lost between two polls.
+    overruns: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -68,36 +89,51 @@ enum State {
     Gone,
 }
 
-fn time<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+/// With three decimals: the store keeps milliseconds.
+fn seconds(duration: Duration) -> f64 {
+    duration.as_millis() as f64 / 1000.0
+}
+
+fn at<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     at.map(rfc3339).serialize(serializer)
 }
 
 pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     match &args.command {
+        Some(Exchange::Add(args)) => return feeds_add::add(args, globals),
         Some(Exchange::Import(args)) => return feeds_opml::import(args, globals),
         Some(Exchange::Export) => return feeds_opml::export(globals),
         None => {}
     }
     let config = super::load(globals)?;
-    let states = match Store::open_to_read(&config.store.path) {
+    let now = Clock::System.now();
+    let (states, lags) = match Store::open_to_read(&config.store.path) {
         Ok(store) => {
             let runtime = super::runtime()?;
             alerts::tell_of_disabled_receivers(&runtime, &store)?;
-            runtime
-                .block_on(store.feed_states())
-                .context("cannot list the feeds")?
+            let states = runtime.block_on(store.feed_states());
+            let lags = match args.json {
+                true => runtime.block_on(store.lags(time::before(now, LAG_SINCE))),
+                false => Ok(HashMap::new()),
+            };
+            let cannot = "cannot list the feeds";
+            (states.context(cannot)?, lags.context(cannot)?)
         }
         // The feeds are known all the same, only not yet polled.
         Err(error @ StoreError::Missing(_)) => {
             super::complain(&error.to_string());
-            HashMap::new()
+            (HashMap::new(), HashMap::new())
         }
         Err(error) => return Err(error).context("cannot list the feeds"),
     };
     let all: Vec<_> = config
         .feeds
         .iter()
-        .map(|feed| Health::of(feed, states.get(&feed.name)))
+        .map(|feed| {
+            let state = states.get(&feed.name);
+            let lag = state.and_then(|state| lags.get(&state.id));
+            Health::of(feed, state, lag)
+        })
         .collect();
     let is_bad = |health: &&Health<'_>| matches!(health.state, State::Failing | State::Gone);
     let shown: Vec<_> = all
@@ -114,7 +150,6 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
                 out.write_all(b"\n")?;
             }
         } else if is_terminal {
-            let now = Clock::System.now();
             for line in show::columns(
                 &HEAD,
                 &shown
@@ -138,20 +173,27 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-const HEAD: [&str; 7] = [
+const HEAD: [&str; 8] = [
     "FEED",
     "STATE",
     "SUCCESS",
     "NEW ITEM",
     "NEXT POLL",
+    "EVERY",
     "FAILURES",
     "REASON",
 ];
 
 impl<'a> Health<'a> {
-    fn of(feed: &'a Feed, state: Option<&'a FeedState>) -> Self {
+    fn of(feed: &'a Feed, state: Option<&'a FeedState>, lag: Option<&Lag>) -> Self {
         // What was learnt at another address says nothing about this one.
         let state = state.filter(|state| state.url == feed.url);
+        let interval = state
+            .filter(|state| state.gone.is_none())
+            .and_then(|state| {
+                let interval = time::until(state.last_poll?, state.plan.next_poll);
+                Some((interval, state.plan.why))
+            });
         let of = |get: fn(&FeedState) -> Option<Timestamp>| state.and_then(get);
         Health {
             name: &feed.name,
@@ -165,15 +207,40 @@ impl<'a> Health<'a> {
             },
             last_success: of(|state| state.last_success),
             last_new_item: of(|state| state.last_new_item),
-            next_poll: of(|state| state.gone.is_none().then_some(state.next_poll)),
+            next_poll: of(|state| state.gone.is_none().then_some(state.plan.next_poll)),
             failures: state.map_or(0, |state| state.failures),
+            failing_since: of(|state| state.failing_since),
             reason: state.and_then(|state| state.problem.as_deref()),
             moved_to: state.and_then(|state| state.moved_to.as_deref()),
+            interval_s: interval.map(|(interval, _)| seconds(interval)),
+            interval_why: interval.map(|(_, why)| why.name()),
+            not_before: of(|state| state.plan.not_before),
+            lag_p50_s: lag.map(|lag| seconds(lag.p50)),
+            lag_p95_s: lag.map(|lag| seconds(lag.p95)),
+            overruns: state.map_or(0, |state| state.overruns),
+        }
+    }
+
+    /// `5m`, or `1h rhythm`: how often, and why where the configuration alone does not say.
+    fn every(&self) -> String {
+        let Some((s, why)) = self.interval_s.zip(self.interval_why) else {
+            return "-".to_owned();
+        };
+        // The spread of first polls and the odd millisecond are nobody's concern here.
+        let every = Duration::from_secs_f64(s);
+        let every = show_duration(match every.as_secs() {
+            0 => every,
+            s @ 1..600 => Duration::from_secs(s),
+            s => Duration::from_secs(s / 60 * 60),
+        });
+        match why == Why::Interval.name() {
+            true => every,
+            false => format!("{every} {why}"),
         }
     }
 
     /// For eyes: ages.
-    fn cells(&self, now: Timestamp) -> [show::Cell; 7] {
+    fn cells(&self, now: Timestamp) -> [show::Cell; 8] {
         let age =
             |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| show::age(now, at));
         let style = match self.state {
@@ -200,6 +267,7 @@ impl<'a> Health<'a> {
                     }
                 },
             )),
+            show::Cell::plain(&self.every()),
             show::Cell::plain(&self.failures.to_string()),
             show::Cell::plain(&match (self.reason, self.moved_to) {
                 (Some(reason), _) => reason.to_owned(),
@@ -220,6 +288,7 @@ impl<'a> Health<'a> {
             &at(self.next_poll),
             &self.failures.to_string(),
             self.reason.unwrap_or("-"),
+            &self.every(),
         ];
         cells.map(|cell| show::safe(cell).into_owned()).join("\t")
     }
@@ -260,7 +329,7 @@ fn summary(all: &[Health<'_>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{model::Validators, store::FeedId};
+    use crate::{schedule::Plan, store::FeedId};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -271,17 +340,16 @@ mod tests {
             id: FeedId(1),
             name: "bbc".to_owned(),
             url: "https://e.org/feed".to_owned(),
-            validators: Validators::default(),
-            next_poll: at("2024-12-06T12:04:00Z"),
-            first_contact: None,
+            plan: Plan {
+                next_poll: at("2024-12-06T12:04:00Z"),
+                ..Plan::default()
+            },
             last_poll: Some(at("2024-12-06T11:59:00Z")),
             last_success: Some(at("2024-12-06T11:00:00Z")),
-            last_new_item: None,
             failures,
             problem: problem.map(str::to_owned),
-            moved_to: None,
-            moved_times: 0,
             gone: gone.map(at),
+            ..FeedState::default()
         }
     }
 
@@ -304,31 +372,31 @@ mod tests {
             (
                 &feed,
                 Some(redirected),
-                "bbc|ok|1h ago|-|in 4m|0|moved for good to https://e.org/new",
+                "bbc|ok|1h ago|-|in 4m|5m|0|moved for good to https://e.org/new",
             ),
-            (&feed, None, "bbc|new|-|-|-|0|"),
+            (&feed, None, "bbc|new|-|-|-|-|0|"),
             (
                 &feed,
                 Some(state(0, None, None)),
-                "bbc|ok|1h ago|-|in 4m|0|",
+                "bbc|ok|1h ago|-|in 4m|5m|0|",
             ),
             (
                 &feed,
                 Some(state(3, None, Some("answered\u{1b}[2J 503"))),
-                "bbc|failing|1h ago|-|in 4m|3|answered [2J 503",
+                "bbc|failing|1h ago|-|in 4m|5m|3|answered [2J 503",
             ),
             (
                 &feed,
                 Some(state(1, Some("2024-12-06T11:59:00Z"), Some("answered 410"))),
-                "bbc|gone|1h ago|-|-|1|answered 410",
+                "bbc|gone|1h ago|-|-|-|1|answered 410",
             ),
             (
                 &moved,
                 Some(state(3, None, Some("answered 503"))),
-                "bbc|new|-|-|-|0|",
+                "bbc|new|-|-|-|-|0|",
             ),
         ] {
-            let health = Health::of(feed, state.as_ref());
+            let health = Health::of(feed, state.as_ref(), None);
             assert_eq!(
                 health
                     .cells(now)
@@ -346,13 +414,13 @@ mod tests {
             ..Feed::named("bbc")
         };
         let failing = state(2, None, Some("a\tb"));
-        let health = Health::of(&feed, Some(&failing));
+        let health = Health::of(&feed, Some(&failing), None);
         assert_eq!(
             health.tabs(),
-            "bbc\tfailing\t2024-12-06T11:00:00.000Z\t-\t2024-12-06T12:04:00.000Z\t2\ta b"
+            "bbc\tfailing\t2024-12-06T11:00:00.000Z\t-\t2024-12-06T12:04:00.000Z\t2\ta b\t5m"
         );
         assert_eq!(
-            summary(&[health, Health::of(&feed, None)]),
+            summary(&[health, Health::of(&feed, None, None)]),
             "2 feeds: 1 failing, 1 new"
         );
         assert_eq!(summary(&[]), "0 feeds");

@@ -209,7 +209,7 @@ fn literal(text: &str) -> toml::Value {
 }
 
 /// An address without the pseudo-scheme that some readers put in front.
-fn web_address(url: &str) -> String {
+pub(super) fn web_address(url: &str) -> String {
     let url = url.trim();
     let rest = url
         .get(..5)
@@ -223,7 +223,7 @@ fn web_address(url: &str) -> String {
 }
 
 /// A name made of the title, else of the host.
-fn name_of(title: &str, url: &str) -> String {
+pub(super) fn name_of(title: &str, url: &str) -> String {
     let host = || {
         let url = url::Url::parse(url).ok()?;
         Some(slug(url.host_str()?.trim_start_matches("www.")))
@@ -255,7 +255,7 @@ fn slug(text: &str) -> String {
 }
 
 /// The name itself, else with a number behind it. `names` knows each taken name and the next number to try behind it.
-fn unique(name: String, names: &mut HashMap<String, usize>) -> String {
+pub(super) fn unique(name: String, names: &mut HashMap<String, usize>) -> String {
     let mut candidate = name.clone();
     let mut number = names.get(&name).copied().unwrap_or(2);
     while names.contains_key(&candidate) {

@@ -11,6 +11,7 @@ mod completions;
 mod eval;
 mod explained;
 mod feeds;
+mod feeds_add;
 mod feeds_opml;
 mod hits;
 mod input;

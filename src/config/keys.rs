@@ -186,8 +186,14 @@ pub static WEB: Shape = Shape {
 
 pub static NOTICES: Shape = Shape {
     path: "notices",
-    about: "Who is told about wirewatch itself: silent feeds, dead receivers.",
-    keys: &[Key::new("to", Texts, "Names of receivers.").required()],
+    about: "Who is told about wirewatch itself: silent feeds, failing receivers, a configuration that was not taken. Absent: only the log and `wirewatch alerts`.",
+    keys: &[Key::new(
+        "to",
+        Texts,
+        "Names of receivers. They get every notice, whatever their own rules, tags and min_severity say; nobody else gets any.",
+    )
+    .required()
+    .examples(&[r#"["ops"]"#])],
 };
 
 pub static FEED: Shape = Shape {

@@ -47,6 +47,8 @@ pub struct Config {
     /// In the order of the files.
     pub feeds: Vec<Arc<Feed>>,
     pub receivers: Vec<Arc<Receiver>>,
+    /// The names of the receivers that are told about wirewatch itself.
+    pub notices_to: Vec<String>,
     pub rules: Arc<RuleSet>,
     /// Whether a saved file is taken over without a signal.
     pub watch: bool,
@@ -107,6 +109,14 @@ pub fn check_feed_url(url: &str) -> Result<(), String> {
     }
 }
 
+/// Whether a feed, rule, list or receiver may be called so.
+///
+/// # Errors
+/// What is wrong with it, to follow the name: `is not a name`.
+pub fn check_name(name: &str) -> Result<(), String> {
+    value::name(name).map_err(|complaint| complaint.message)
+}
+
 /// A language tag as the configuration writes it: `en` for `en-GB`; `None` where it is none.
 pub fn lang_code(tag: &str) -> Option<String> {
     value::lang(tag).ok()
@@ -131,9 +141,8 @@ pub fn load(path: &Path, environment: &Environment) -> Loaded {
     let store = settings::store(store, &files, environment, &mut findings);
     let poll = settings::only(&tables, "poll", &files, &mut findings);
     let (poll, limits) = settings::poll(poll, &files, &mut findings);
-    for later in ["web", "notices"] {
-        settings::only(&tables, later, &files, &mut findings);
-    }
+    settings::only(&tables, "web", &files, &mut findings);
+    let notices = settings::only(&tables, "notices", &files, &mut findings);
     let watch = settings::watch(&tables, &files, &mut findings);
     let mut named = |section, one| feeds::by_name(&tables, section, one, &files, &mut findings);
     let feed_tables = named("feeds", "feed");
@@ -149,6 +158,7 @@ pub fn load(path: &Path, environment: &Environment) -> Loaded {
         &mut findings,
     );
     let receivers = receivers::receivers(&receiver_tables, &files, environment, &mut findings);
+    let notices_to = receivers::notices_to(notices, &receiver_tables, &files, &mut findings);
     let rules = rules::rules(&rule_tables, &list_tables, &files, &mut findings);
     let is_whole = files.sources.iter().all(|source| !source.is_broken);
     if is_whole {
@@ -187,6 +197,7 @@ pub fn load(path: &Path, environment: &Environment) -> Loaded {
         poll,
         feeds,
         receivers,
+        notices_to,
         rules,
         watch,
         lists: list_tables.len(),

@@ -4,7 +4,6 @@
 /// A table (`shape::Shape::path`), one of its keys, and what that is for.
 const KEYS: &[(&str, &str, &str)] = &[
     ("", "web", "the web pages"),
-    ("", "notices", "notices to the operator"),
     ("receivers.*", "digest", "digests"),
     ("receivers.*", "quiet", "quiet hours"),
     ("receivers.*", "rate", "rate limits"),

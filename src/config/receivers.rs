@@ -11,7 +11,7 @@ use super::{
     problem::Finding,
     settings::{complain_in, under},
     source::Spot,
-    value::{Complaint, web_url},
+    value::{Complaint, did_you_mean, web_url},
 };
 use crate::{
     envelope::{MailSecurity, MailServer},
@@ -78,6 +78,40 @@ pub fn receivers(
         }
     }
     receivers
+}
+
+/// `[notices] to`: names of receivers that there are.
+pub fn notices_to(
+    table: Option<&Checked>,
+    receivers: &[Named<'_>],
+    files: &Files,
+    findings: &mut Vec<Finding>,
+) -> Vec<String> {
+    let names = || receivers.iter().map(|(name, _)| name.text.as_str());
+    let is_whole = files.sources.iter().all(|source| !source.is_broken);
+    let mut to: Vec<String> = Vec::new();
+    for written in table.map_or(&[][..], |table| table.texts("to")) {
+        if !names().any(|name| name == written.text) {
+            // A receiver may stand in the part of a file that could not be read.
+            if is_whole {
+                let complaint = Complaint::new("is not the name of a receiver");
+                let complaint = match did_you_mean(&written.text, names()) {
+                    Some(meant) => complaint.help(format!("did you mean `{meant}`?")),
+                    None if receivers.is_empty() => {
+                        complaint.help(format!("add `[receivers.{}]`", written.text))
+                    }
+                    None => complaint.help(format!(
+                        "receivers here: {}",
+                        names().collect::<Vec<_>>().join(", ")
+                    )),
+                };
+                findings.extend(complain_in(files, written, complaint));
+            }
+        } else if !to.contains(&written.text) {
+            to.push(written.text.clone());
+        }
+    }
+    to
 }
 
 /// Globs that were checked one by one; `None` where there are none.

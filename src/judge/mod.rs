@@ -22,7 +22,7 @@ pub use burst::BASELINE_MAX;
 pub use memory::Memory;
 pub use past::{Held, Joined, NewText, Past, Rate, Spans, Standing, StoryState};
 pub use reason::Reason;
-pub use write::stable_id;
+pub use write::{DOCUMENT_VERSION, stable_id};
 
 /// An edit of an item that was seen longer ago alerts nobody.
 const EDITS_ALERT: Duration = story::STORY_ALIVE;

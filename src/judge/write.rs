@@ -10,7 +10,7 @@ use crate::{
 use super::Matched;
 
 /// The version of the alert document.
-const DOCUMENT_VERSION: u32 = 1;
+pub const DOCUMENT_VERSION: u32 = 1;
 
 /// An alert's first revision.
 pub(super) fn first(

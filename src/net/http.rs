@@ -172,6 +172,7 @@ fn compose(
         Method::Get => reqwest::Method::GET,
         Method::Post => reqwest::Method::POST,
         Method::Put => reqwest::Method::PUT,
+        Method::Patch => reqwest::Method::PATCH,
     };
     let mut composed = client.request(method, url.clone()).headers(headers);
     if request.method != Method::Get {

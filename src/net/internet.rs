@@ -12,7 +12,7 @@ use rustls::{
 };
 use rustls_platform_verifier::Verifier;
 
-use super::{Net, http::Http, local::Local, mail::Post};
+use super::{Net, http::Http, local::Local, mail::Post, program};
 use crate::envelope::{Envelope, NetError, Reply};
 
 /// What is the same for everything that leaves.
@@ -74,6 +74,12 @@ impl Net for Internet {
                 Envelope::Append { path, line } => {
                     self.local.append(path, line).await.map(|()| Reply::Written)
                 }
+                Envelope::Replace { path, text } => self
+                    .local
+                    .replace(path, text)
+                    .await
+                    .map(|()| Reply::Written),
+                Envelope::Run(program) => program::run(program).await.map(Reply::Exit),
             }
         })
     }

@@ -48,6 +48,16 @@ impl Local {
         .await
     }
 
+    /// Puts a whole file in the place of another: whoever reads meanwhile reads the old one to its end.
+    pub async fn replace(&self, path: PathBuf, text: String) -> Result<(), NetError> {
+        let turn = Some(path.clone());
+        self.in_turn(turn, "writing the file", WRITE_MAX, move || {
+            replace(&path, &text)
+                .map_err(|error| local(&format!("cannot write {}", path.display()), &error))
+        })
+        .await
+    }
+
     /// Answers a GET for a `file:` address as a server would: 200 with an ETag of time and size, or 304.
     pub async fn read(&self, request: Request) -> Result<Response, NetError> {
         let path = url::Url::parse(&request.url)
@@ -126,6 +136,20 @@ fn append(path: &Path, line: String) -> io::Result<()> {
         fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     }
     Ok(())
+}
+
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let beside = path.with_file_name(name);
+    let mut file = fs::File::create(&beside)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    let folder = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// A crash or a full disk may have left half a line; the next one must not continue it. An empty file has nothing torn.

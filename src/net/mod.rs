@@ -8,6 +8,7 @@ mod http;
 pub mod internet;
 mod local;
 mod mail;
+mod program;
 mod words;
 
 use futures_util::future::BoxFuture;

@@ -153,11 +153,7 @@ mod tests {
     }
 
     fn mail(alert: &Alert) -> Mail {
-        let message = Message {
-            id: "msg_1",
-            alert,
-            now: "2024-12-06T14:03:12Z".parse().unwrap(),
-        };
+        let message = Message::new("msg_1", alert, "2024-12-06T14:03:12Z".parse().unwrap());
         match Email::new(settings()).unwrap().compose(&message).unwrap() {
             Envelope::Mail(mail) => *mail,
             other => panic!("{other:?}"),

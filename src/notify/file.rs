@@ -19,8 +19,12 @@ impl Notifier for File {
     fn compose(&self, message: &Message<'_>) -> Result<Envelope, String> {
         Ok(Envelope::Append {
             path: self.path.clone(),
-            line: self.format.line(message.alert)?,
+            line: self.format.line(message)?,
         })
+    }
+
+    fn bundle_max(&self) -> usize {
+        200
     }
 
     fn verdict(&self, reply: &Reply, _now: Timestamp) -> Verdict {

@@ -1,11 +1,28 @@
 //! The services that people read. A notifier does no I/O and has no clock: it turns a message into an envelope and a reply
 //! into a verdict; one postman (`deliver.rs`) posts.
 
+pub mod bundle;
+pub mod command;
+pub mod discord;
 pub mod email;
+pub mod feed;
 pub mod file;
+pub mod gotify;
+pub mod matrix;
+pub mod mattermost;
+pub mod ntfy;
+pub mod pagerduty;
+pub mod pushover;
+pub mod slack;
 pub mod stdout;
+pub mod teams;
+pub mod telegram;
+#[cfg(test)]
+mod tests;
 mod verdict;
 pub mod webhook;
+pub mod wire;
+pub mod words;
 
 use std::time::Duration;
 
@@ -29,6 +46,8 @@ pub enum Verdict {
     TryAfter(Option<Duration>, String),
     /// This message will never be taken; trying again is useless.
     Refused(String),
+    /// The first message of the alert, which this one would change or answer, is no longer there: send it as a new one.
+    Anew(String),
     /// The service wants nothing more from us (410): no further message until the configuration is loaded anew.
     Gone(String),
 }
@@ -43,6 +62,26 @@ pub trait Notifier: Send + Sync + std::fmt::Debug {
 
     /// What the reply means. `now` dates a `Retry-After` that names a time.
     fn verdict(&self, reply: &Reply, now: Timestamp) -> Verdict;
+
+    /// What a later revision needs to change or answer this message, from the reply that accepted it; at most 1,000 bytes.
+    fn handle(&self, _reply: &Reply) -> Option<String> {
+        None
+    }
+
+    /// How many alerts one digest or summary may hold so that each of them is named in it.
+    fn bundle_max(&self) -> usize {
+        20
+    }
+
+    /// How many deliveries one message settles always; 1 where each alert is a message of its own.
+    fn gathers(&self) -> usize {
+        1
+    }
+
+    /// How many alerts of the past a message is made with.
+    fn past_max(&self) -> usize {
+        0
+    }
 
     /// How many rounds of deliveries may run at once, 1 or more.
     fn slots(&self) -> usize {
@@ -61,9 +100,42 @@ pub trait Notifier: Send + Sync + std::fmt::Debug {
 pub struct Message<'a> {
     /// The idempotency key of (alert, revision, receiver): the same on every attempt.
     pub id: &'a str,
+    /// In a digest or summary, the document that stands for all of `alerts`.
     pub alert: &'a Alert,
+    /// What a digest or summary holds; empty for an alert on its own.
+    pub alerts: &'a [Alert],
+    /// What [`Notifier::handle`] gave for the alert's first message.
+    pub handle: Option<&'a str>,
+    /// Alerts that this receiver has had already, newest first, at most [`Notifier::past_max`].
+    pub past: &'a [Alert],
     /// When this attempt is made.
     pub now: Timestamp,
+}
+
+impl<'a> Message<'a> {
+    /// An alert on its own, sent for the first time.
+    pub fn new(id: &'a str, alert: &'a Alert, now: Timestamp) -> Message<'a> {
+        Message {
+            id,
+            alert,
+            alerts: &[],
+            handle: None,
+            past: &[],
+            now,
+        }
+    }
+}
+
+/// What becomes of an alert's first message when the alert is revised, where the service leaves a choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Updates {
+    /// The revision answers the first message; once acknowledged or resolved, the first message itself is changed.
+    #[default]
+    Reply,
+    /// The first message is changed.
+    Edit,
+    /// Each revision is a message of its own.
+    New,
 }
 
 /// A configured destination.
@@ -107,24 +179,49 @@ impl Format {
     ///
     /// # Errors
     /// As [`document`].
-    pub fn line(self, alert: &Alert) -> Result<String, String> {
+    pub fn line(self, message: &Message<'_>) -> Result<String, String> {
         match self {
-            Format::Json => document(alert),
-            Format::Text => Ok(render::line(alert)),
+            Format::Json => document(message),
+            Format::Text if message.alerts.is_empty() => Ok(render::line(message.alert)),
+            Format::Text => {
+                let lines: Vec<String> = message.alerts.iter().map(render::line).collect();
+                Ok(format!(
+                    "{}\n  {}",
+                    render::line(message.alert),
+                    lines.join("\n  ")
+                ))
+            }
         }
     }
 }
 
-/// The alert document as JSON on one line. What could act on a terminal (control characters, bidirectional controls,
+/// The alert document as JSON on one line; that of a digest or summary holds its alerts whole in `alerts`. What could act on a terminal (control characters, bidirectional controls,
 /// line separators) is written as `\u….`, which any reader of JSON turns back.
 ///
 /// # Errors
 /// A sentence, should the document not serialise.
-pub fn document(alert: &Alert) -> Result<String, String> {
-    let json = serde_json::to_string(alert)
-        .map_err(|error| format!("cannot write the alert as JSON: {error}"))?;
+pub fn document(message: &Message<'_>) -> Result<String, String> {
+    #[derive(serde::Serialize)]
+    struct Bundle<'a> {
+        #[serde(flatten)]
+        alert: &'a Alert,
+        alerts: &'a [Alert],
+    }
+    let json = match message.alerts {
+        [] => serde_json::to_string(message.alert),
+        alerts => serde_json::to_string(&Bundle {
+            alert: message.alert,
+            alerts,
+        }),
+    };
+    json.map(escape_json)
+        .map_err(|error| format!("cannot write the alert as JSON: {error}"))
+}
+
+/// JSON in which what could act on a terminal is escaped.
+fn escape_json(json: String) -> String {
     if !json.contains(render::is_unsafe) {
-        return Ok(json);
+        return json;
     }
     // Outside of strings JSON is ASCII without controls, so each such character stands in a string and may be escaped.
     let mut safe = String::with_capacity(json.len() + 32);
@@ -137,7 +234,18 @@ pub fn document(alert: &Alert) -> Result<String, String> {
             safe.push(c);
         }
     }
-    Ok(safe)
+    safe
+}
+
+/// A colour for a severity, as chat services take it: 0xRRGGBB.
+fn tint(severity: Severity) -> u32 {
+    match severity {
+        Severity::Info => 0x77_77_77,
+        Severity::Low => 0x1a_5f_b4,
+        Severity::Medium => 0xe5_a5_0a,
+        Severity::High => 0xe6_61_00,
+        Severity::Critical => 0xc0_1c_28,
+    }
 }
 
 /// The reply was of another kind than what was sent: our own mistake, never the service's word.
@@ -146,6 +254,7 @@ fn odd_reply(reply: &Reply) -> Verdict {
         Reply::Http(_) => "an HTTP response",
         Reply::Mail(_) => "a mail server's reply",
         Reply::Written => "a written line",
+        Reply::Exit(_) => "the end of a program",
     };
     Verdict::TryAfter(None, format!("{kind} is no answer to this message"))
 }
@@ -225,7 +334,7 @@ pub(crate) mod sample {
 }
 
 #[cfg(test)]
-mod tests {
+mod lines {
     use globset::{Glob, GlobSetBuilder};
 
     use super::{file::File, stdout::Stdout, *};
@@ -235,11 +344,7 @@ mod tests {
         let now = "2024-12-06T14:03:12Z".parse().unwrap();
         for alert in [sample::alert(), sample::hostile()] {
             for format in [Format::Json, Format::Text] {
-                let message = Message {
-                    id: "msg_1",
-                    alert: &alert,
-                    now,
-                };
+                let message = Message::new("msg_1", &alert, now);
                 let Envelope::Print(printed) = (Stdout { format }).compose(&message).unwrap()
                 else {
                     panic!("not printed");

@@ -14,7 +14,11 @@ pub struct Stdout {
 
 impl Notifier for Stdout {
     fn compose(&self, message: &Message<'_>) -> Result<Envelope, String> {
-        self.format.line(message.alert).map(Envelope::Print)
+        self.format.line(message).map(Envelope::Print)
+    }
+
+    fn bundle_max(&self) -> usize {
+        200
     }
 
     fn verdict(&self, reply: &Reply, _now: Timestamp) -> Verdict {

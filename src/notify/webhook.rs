@@ -103,7 +103,7 @@ impl Webhook {
 
 impl Notifier for Webhook {
     fn compose(&self, message: &Message<'_>) -> Result<Envelope, String> {
-        let body = document(message.alert)?;
+        let body = document(message)?;
         let timestamp = message.now.as_second();
         let plain = |text: String| HeaderText::Plain(text.into_bytes());
         let mut headers = vec![
@@ -135,6 +135,10 @@ impl Notifier for Webhook {
                 allow_private: self.settings.allow_private,
             },
         }))
+    }
+
+    fn bundle_max(&self) -> usize {
+        200
     }
 
     fn verdict(&self, reply: &Reply, now: Timestamp) -> Verdict {
@@ -231,11 +235,7 @@ mod tests {
     }
 
     fn request(webhook: &Webhook, alert: &crate::model::Alert) -> Request {
-        let message = Message {
-            id: "msg_1",
-            alert,
-            now: "2024-12-06T14:03:12Z".parse().unwrap(),
-        };
+        let message = Message::new("msg_1", alert, "2024-12-06T14:03:12Z".parse().unwrap());
         match webhook.compose(&message).unwrap() {
             Envelope::Http(request) => request,
             other => panic!("{other:?}"),

@@ -19,6 +19,7 @@ mod json;
 mod lang;
 pub mod limits;
 mod link;
+pub mod links;
 mod names;
 pub mod opml;
 mod reader;

@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    envelope::{Envelope, HeaderText, Limits, Method, Request, Response},
-    model::Feed,
-    schedule,
+    envelope::{Envelope, HeaderText, Limits, Method, NetError, Reply, Request, Response},
+    model::{Feed, Validators},
+    schedule::{self, Rhythm},
     store::FeedState,
-    time::Timestamp,
+    time::{self, Timestamp},
 };
 
 /// Redirects followed for one poll.
@@ -16,6 +16,8 @@ const REDIRECTS_MAX: u8 = 5;
 pub const MOVED_AGREEING: u32 = 2;
 /// Failures in a row at the remembered address after which the configured one is asked again.
 const MOVED_FAILURES_MAX: u32 = 3;
+/// How often a feed is fetched whole though its server says that nothing changed.
+const WHOLE_EVERY: Duration = Duration::from_secs(86_400);
 const ACCEPT: &str = "application/rss+xml, application/atom+xml, application/feed+json, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1";
 
 /// What a server's answer comes to.
@@ -31,12 +33,42 @@ pub enum Answer {
     },
 }
 
-pub fn read_response(response: Response, now: Timestamp) -> Answer {
+/// Whether to ask for the feed without validators: where there are none, and where a server that has answered 304 for a day
+/// would by the feed's rhythm have had something to tell. Its 304 may be wrong; once a day is often enough to find out.
+pub fn is_whole(state: &FeedState, rhythm: Option<&Rhythm>, now: Timestamp) -> bool {
+    let Validators {
+        etag,
+        last_modified,
+    } = &state.validators;
+    if etag.is_none() && last_modified.is_none() {
+        return true;
+    }
+    let (Some(listed), Some(rhythm)) = (state.last_listing, rhythm) else {
+        return false;
+    };
+    let last = state.last_whole.unwrap_or(listed).max(listed);
+    time::until(last, now) >= WHOLE_EVERY && rhythm.is_item_due(listed, now)
+}
+
+/// What came back, as the poller goes on from it.
+pub fn read_answer(asked: Result<Reply, NetError>, is_whole: bool, now: Timestamp) -> Answer {
+    let failed = |problem: String| Answer::Failed {
+        problem,
+        retry_after: None,
+    };
+    let response = match asked {
+        Ok(Reply::Http(response)) => response,
+        Ok(_) => return failed("the network door answered with something else".to_owned()),
+        Err(error) => return failed(error.to_string()),
+    };
     let retry_after = response
         .header_text("retry-after")
         .and_then(|header| schedule::retry_after(header, now));
     match response.status {
         200..=299 => Answer::Body(response),
+        304 if is_whole => {
+            failed("the server says that nothing changed (304) and was not asked that".to_owned())
+        }
         304 => Answer::Unchanged,
         410 => Answer::Gone {
             problem: "the server says that the feed is gone for good (410)".to_owned(),
@@ -82,12 +114,22 @@ pub fn moved_to(state: &FeedState, address: &str, response: &Response) -> Option
         .or_else(|| is_at_remembered.then(|| address.to_owned()))
 }
 
-pub fn request(feed: &Feed, state: &FeedState, address: &str, allow_private: bool) -> Envelope {
+pub fn request(
+    feed: &Feed,
+    state: &FeedState,
+    address: &str,
+    is_whole: bool,
+    allow_private: bool,
+) -> Envelope {
     let mut headers = vec![("accept".to_owned(), HeaderText::Plain(ACCEPT.into()))];
-    if let Some(etag) = &state.validators.etag {
+    let Validators {
+        etag,
+        last_modified,
+    } = &state.validators;
+    if let Some(etag) = etag.as_ref().filter(|_| !is_whole) {
         headers.push(("if-none-match".to_owned(), HeaderText::Plain(etag.clone())));
     }
-    if let Some(last_modified) = &state.validators.last_modified {
+    if let Some(last_modified) = last_modified.as_ref().filter(|_| !is_whole) {
         headers.push((
             "if-modified-since".to_owned(),
             HeaderText::Plain(last_modified.clone()),

@@ -13,12 +13,19 @@ pub enum Marks {
     Ansi,
     /// `<mark>`; everything else is escaped.
     Html,
+    /// By two characters that the caller turns into marks of its own.
+    Private([char; 2]),
 }
 
 /// `text` on one clean line with the given ranges marked. Ranges count Unicode scalar values of `text`, as
 /// [`crate::model::Hit`] has them; they may overlap, come in any order or reach past the end.
 pub fn highlight(text: &str, ranges: &[Range<usize>], marks: Marks) -> String {
+    let mut buffers = [[0; 4]; 2];
+    let [first, second] = &mut buffers;
     let (before, after) = match marks {
+        Marks::Private([before, after]) => {
+            (&*before.encode_utf8(first), &*after.encode_utf8(second))
+        }
         Marks::None => ("", ""),
         Marks::Stars => ("*", "*"),
         Marks::Ansi => ("\u{1b}[1;31m", "\u{1b}[0m"),

@@ -5,7 +5,7 @@
 
 use super::{
     program::Slice,
-    vocabulary::{Atom, Meaning, Vocabulary},
+    vocabulary::{Atom, Beginning, Meaning, Vocabulary},
 };
 use crate::text::{
     language::{Lang, Reading},
@@ -31,12 +31,38 @@ pub(super) struct Token {
     /// Bytes from the start of the stretch.
     pub start: u32,
     pub end: u32,
-    pub atoms: Slice,
-    /// See [`Meaning::heads`].
-    pub heads: u32,
-    /// The bit of the word's own first letters, for a word before it that has heads.
-    pub first: u32,
+    pub known: Known,
 }
+
+/// What is known of a word wherever it stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known {
+    pub atoms: Slice,
+    pub heads: Heads,
+    /// For a word before it that has heads.
+    pub first: Beginning,
+}
+
+/// How the words begin that would make a closed compound with this one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Heads {
+    /// The bits of those beginnings: most neighbours are told off by them.
+    bits: u32,
+    /// Where the beginnings lie, among the atoms: behind the word's own.
+    start: u32,
+    len: u8,
+}
+
+impl Heads {
+    /// Whether a word that begins so is worth a closer look.
+    #[inline]
+    pub fn may_take(self, first: Beginning) -> bool {
+        self.bits & first.bit() != 0
+    }
+}
+
+/// Beginnings remembered of one word; a word with more takes any neighbour.
+const HEADS_MAX: usize = u8::MAX as usize;
 
 /// 32 bytes, so that a lookup touches one cache line; for the usual stretch, a single word, it is all that is touched.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,17 +70,18 @@ struct Slot {
     key: (u64, u64),
     /// Where its tokens begin; of a single word, its atoms.
     start: u32,
-    /// Of a single word, as in its token.
-    heads: u32,
+    /// Of a single word, as in [`Heads`].
+    head_bits: u32,
     reading: u16,
+    /// Of a single word.
+    first: Beginning,
     /// Of the key's bytes; 0 in an empty slot.
     len: u8,
     /// Of the tokens, or atoms.
     count: u8,
+    heads_len: u8,
     /// One word, the whole stretch.
     is_single: bool,
-    /// Of a single word: which bit its first letters have; past the last bit for none.
-    first: u8,
 }
 
 /// A stretch about to be looked up: its key is computed ahead, so that the processor can fetch many slots at once.
@@ -70,12 +97,8 @@ pub(super) struct Sought {
 /// What a stretch turned out to be.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Found {
-    /// One word, the whole stretch; the rest as in its token.
-    Single {
-        atoms: Slice,
-        heads: u32,
-        first: u32,
-    },
+    /// One word, the whole stretch.
+    Single(Known),
     /// Words, by the numbers of their tokens.
     Tokens(Slice),
     /// Not in its usual place: look further, or learn it.
@@ -101,11 +124,15 @@ impl Slot {
             len: u32::from(self.count),
         };
         match self.is_single {
-            true => Found::Single {
+            true => Found::Single(Known {
                 atoms: slice,
-                heads: self.heads,
-                first: 1u32.checked_shl(u32::from(self.first)).unwrap_or(0),
-            },
+                heads: Heads {
+                    bits: self.head_bits,
+                    start: self.start + u32::from(self.count),
+                    len: self.heads_len,
+                },
+                first: self.first,
+            }),
             false => Found::Tokens(slice),
         }
     }
@@ -129,32 +156,34 @@ impl ReadingKey {
 const _: () = assert!(Lang::ALL.len() < 0x7f);
 
 /// Longer keys are kept elsewhere, and in the slot their hash.
-const SHORT_KEY_MAX: u32 = 16;
+const SHORT_KEY_MAX: usize = 16;
 
-/// Up to 16 bytes as two numbers that, with the length, tell any two of them apart.
+/// Up to 16 bytes of a text as two numbers, zeros behind: with the length they tell any two stretches apart. Without a
+/// branch for the length, which nobody could foretell.
 #[inline]
-fn short_key(bytes: &[u8]) -> Option<(u64, u64)> {
-    let len = bytes.len();
-    match len {
-        8..=16 => {
-            let head = bytes.first_chunk::<8>()?;
-            let tail = bytes.last_chunk::<8>()?;
-            Some((u64::from_le_bytes(*head), u64::from_le_bytes(*tail)))
+fn short_key(text: &[u8], start: usize, end: usize) -> (u64, u64) {
+    let unused = 8 * (16 - (end - start).min(16)) as u32;
+    let after = text.get(start..).and_then(|rest| rest.first_chunk::<16>());
+    let number = match after {
+        // The bytes behind the stretch are shifted out, and zeros in.
+        Some(chunk) => u128::from_le_bytes(*chunk) << (unused & 127) >> (unused & 127),
+        None => {
+            // At the end of the text: with what stands before, which is shifted out.
+            let before = text.get(..end).and_then(|rest| rest.last_chunk::<16>());
+            match before {
+                Some(chunk) => u128::from_le_bytes(*chunk) >> (unused & 127),
+                None => {
+                    let mut chunk = [0; 16];
+                    let bytes = text.get(start..end).unwrap_or_default();
+                    for (target, byte) in chunk.iter_mut().zip(bytes) {
+                        *target = *byte;
+                    }
+                    u128::from_le_bytes(chunk)
+                }
+            }
         }
-        4..=7 => {
-            let head = u32::from_le_bytes(*bytes.first_chunk::<4>()?);
-            let tail = u32::from_le_bytes(*bytes.last_chunk::<4>()?);
-            Some((u64::from(head) | u64::from(tail) << 32, 0))
-        }
-        1..=3 => {
-            let (first, middle, last) = (bytes.first()?, bytes.get(len / 2)?, bytes.last()?);
-            Some((
-                u64::from(*first) | u64::from(*middle) << 8 | u64::from(*last) << 16,
-                0,
-            ))
-        }
-        _ => None,
-    }
+    };
+    (number as u64, (number >> 64) as u64)
 }
 
 /// The first half of a long key: its hash. The second becomes the place where it is kept.
@@ -218,15 +247,30 @@ impl Memo {
         self.atoms.get(index as usize).copied()
     }
 
+    /// Whether a word that begins so makes a compound with the one whose heads these are, as far as beginnings tell.
+    pub fn takes(&self, heads: Heads, first: Beginning) -> bool {
+        let heads = Slice {
+            start: heads.start,
+            len: u32::from(heads.len),
+        };
+        let beginnings = heads.of(&self.atoms);
+        let has = |wanted: Beginning| beginnings.binary_search(&wanted.number().into()).is_ok();
+        beginnings.len() >= HEADS_MAX || has(first) || has(first.by_two_letters())
+    }
+
     /// Makes a stretch of a field ready to be found.
     #[inline]
     pub fn seek(text: &str, start: usize, end: usize, reading: ReadingKey) -> Sought {
-        let run = text.as_bytes().get(start..end).unwrap_or_default();
-        let key = short_key(run).unwrap_or_else(|| long_key(run));
+        let bytes = text.as_bytes();
+        let len = end - start;
+        let key = match len <= SHORT_KEY_MAX {
+            true => short_key(bytes, start, end),
+            false => long_key(bytes.get(start..end).unwrap_or_default()),
+        };
         Sought {
             start: start as u32,
             end: end as u32,
-            home: mix(key, run.len() as u16, reading.0),
+            home: mix(key, len as u16, reading.0),
             key,
         }
     }
@@ -241,7 +285,7 @@ impl Memo {
                 if slot.key == sought.key
                     && u32::from(slot.len) == len
                     && slot.reading == key.0
-                    && len <= SHORT_KEY_MAX =>
+                    && len as usize <= SHORT_KEY_MAX =>
             {
                 slot.found()
             }
@@ -269,11 +313,11 @@ impl Memo {
         let key = ReadingKey::new(reading, true);
         let sought = Memo::seek(joined, 0, joined.len(), key);
         match self.lookup(joined, &sought, reading, key, vocabulary) {
-            Found::Single { atoms, .. } => atoms,
+            Found::Single(known) => known.atoms,
             Found::Tokens(tokens) => tokens
                 .of(&self.tokens)
                 .first()
-                .map_or_else(Slice::default, |token| token.atoms),
+                .map_or_else(Slice::default, |token| token.known.atoms),
             Found::Unknown => Slice::default(),
         }
     }
@@ -301,7 +345,7 @@ impl Memo {
                 break;
             }
             if slot.len == len && slot.reading == reading_key.0 && slot.key.0 == sought.key.0 {
-                let is_same = match u32::from(len) <= SHORT_KEY_MAX {
+                let is_same = match usize::from(len) <= SHORT_KEY_MAX {
                     true => slot.key.1 == sought.key.1,
                     false => self.long_key(slot) == run.as_bytes(),
                 };
@@ -340,23 +384,22 @@ impl Memo {
             reading: reading_key.0,
             start: tokens.start,
             count: tokens.len as u8,
-            heads: 0,
-            is_single: false,
-            first: 0,
+            ..Slot::default()
         };
         if let [token] = tokens.of(&self.tokens)
             && (token.start, token.end as usize) == (0, run.len())
-            && let Ok(count) = u8::try_from(token.atoms.len)
+            && let known = token.known
+            && let Ok(count) = u8::try_from(known.atoms.len)
         {
             slot.is_single = true;
-            slot.start = token.atoms.start;
+            slot.start = known.atoms.start;
             slot.count = count;
-            slot.heads = token.heads;
-            // 32, for a word that begins with no letter, shifts to nothing.
-            slot.first = token.first.trailing_zeros() as u8;
+            slot.head_bits = known.heads.bits;
+            slot.heads_len = known.heads.len;
+            slot.first = known.first;
             self.tokens.pop();
         }
-        if run.len() as u32 > SHORT_KEY_MAX {
+        if run.len() > SHORT_KEY_MAX {
             slot.key.1 = self.long_keys.len() as u64;
             self.long_keys.extend(run.as_bytes());
         }
@@ -387,12 +430,12 @@ impl Memo {
             // A single word beyond all bounds is garbage (data in a text): it has no atoms.
             let known = match word.len() <= RUN_BYTES_MAX {
                 true => self.word(word, reading, key, vocabulary),
-                false => Token::default(),
+                false => Known::default(),
             };
             found.push(Token {
                 start: range.start as u32,
                 end: range.end as u32,
-                ..known
+                known,
             });
         }
         let start = self.tokens.len() as u32;
@@ -408,42 +451,43 @@ impl Memo {
         reading: &Reading,
         key: ReadingKey,
         vocabulary: &Vocabulary,
-    ) -> Token {
+    ) -> Known {
         let sought = Memo::seek(word, 0, word.len(), key);
         match self.lookup(word, &sought, reading, key, vocabulary) {
-            Found::Single {
-                atoms,
-                heads,
-                first,
-            } => Token {
-                start: 0,
-                end: word.len() as u32,
-                atoms,
-                heads,
-                first,
-            },
+            Found::Single(known) => known,
             Found::Tokens(tokens) => match tokens.of(&self.tokens) {
-                [token] => *token,
+                [token] => token.known,
                 // Divided differently out of its context: ask directly.
                 _ => self.understand(word, reading, vocabulary),
             },
-            Found::Unknown => Token::default(),
+            Found::Unknown => Known::default(),
         }
     }
 
-    fn understand(&mut self, word: &str, reading: &Reading, vocabulary: &Vocabulary) -> Token {
+    fn understand(&mut self, word: &str, reading: &Reading, vocabulary: &Vocabulary) -> Known {
         vocabulary.meaning(word, reading, &mut self.meaning);
+        let Meaning {
+            atoms,
+            heads,
+            first,
+        } = &self.meaning;
         let start = self.atoms.len() as u32;
-        self.atoms.extend(&self.meaning.atoms);
-        Token {
-            start: 0,
-            end: word.len() as u32,
+        self.atoms.extend(atoms);
+        let heads_start = self.atoms.len() as u32;
+        let beginnings = heads.iter().take(HEADS_MAX);
+        self.atoms
+            .extend(beginnings.map(|head| Atom::from(head.number())));
+        Known {
             atoms: Slice {
                 start,
-                len: self.meaning.atoms.len() as u32,
+                len: atoms.len() as u32,
             },
-            heads: self.meaning.heads,
-            first: self.meaning.first,
+            heads: Heads {
+                bits: heads.iter().fold(0, |bits, head| bits | head.bit()),
+                start: heads_start,
+                len: heads.len().min(HEADS_MAX) as u8,
+            },
+            first: *first,
         }
     }
 
@@ -453,7 +497,7 @@ impl Memo {
         let start = self.tokens.len() as u32;
         let len = ranges.len() as u32;
         for range in ranges {
-            let token = self.understand(
+            let known = self.understand(
                 run.get(range.clone()).unwrap_or_default(),
                 reading,
                 vocabulary,
@@ -461,7 +505,7 @@ impl Memo {
             self.tokens.push(Token {
                 start: range.start as u32,
                 end: range.end as u32,
-                ..token
+                known,
             });
         }
         Slice { start, len }
@@ -477,9 +521,12 @@ impl Memo {
         self.atoms.extend(&self.meaning.atoms);
         let start = self.tokens.len() as u32;
         self.tokens.push(Token {
+            start: 0,
             end: joined.len() as u32,
-            atoms,
-            ..Token::default()
+            known: Known {
+                atoms,
+                ..Known::default()
+            },
         });
         Slice { start, len: 1 }
     }

@@ -4,7 +4,7 @@
 //! of words. Nothing is allocated once the vectors have grown to the size of the usual item.
 
 use super::{
-    memo::{Found, Memo, ReadingKey, Sought, Token},
+    memo::{Found, Heads, Known, Memo, ReadingKey, Sought},
     program::{Guards, NO_GUARD, Program, Signal, Slice, View},
 };
 use crate::{
@@ -303,7 +303,7 @@ impl Page {
     ) -> u32 {
         let words_end = self.words.len().saturating_add(words_max);
         let key = ReadingKey::new(reading, false);
-        let mut heads = 0;
+        let mut heads = Heads::default();
         let mut runs = Runs::new(text);
         let mut batch = std::mem::take(&mut self.batch);
         'text: loop {
@@ -323,43 +323,30 @@ impl Page {
                         .memo
                         .find(sought, text, reading, key, &program.vocabulary);
                 }
-                let mut add = |page: &mut Page, token: Token| {
+                let mut add = |page: &mut Page, start: u32, end: u32, known: Known| {
                     let at = page.words.len() as u32;
                     page.words.push(Word {
-                        start: sought.start + token.start,
-                        end: sought.start + token.end,
-                        atoms: token.atoms.start,
-                        atoms_len: token.atoms.len as u16,
+                        start,
+                        end,
+                        atoms: known.atoms.start,
+                        atoms_len: known.atoms.len as u16,
                         part,
                     });
                     page.signal_all(
-                        token.atoms,
+                        known.atoms,
                         Span {
                             start: at,
                             end: at + 1,
                         },
                     );
-                    if heads & token.first != 0 {
+                    if heads.may_take(known.first) && page.memo.takes(heads, known.first) {
                         page.compound(program, text, at, reading);
                     }
-                    heads = token.heads;
+                    heads = known.heads;
                 };
                 match found {
-                    Found::Single {
-                        atoms,
-                        heads,
-                        first,
-                    } if self.words.len() < words_end => {
-                        add(
-                            self,
-                            Token {
-                                start: 0,
-                                end: sought.end - sought.start,
-                                atoms,
-                                heads,
-                                first,
-                            },
-                        );
+                    Found::Single(known) if self.words.len() < words_end => {
+                        add(self, sought.start, sought.end, known);
                     }
                     Found::Tokens(tokens) => {
                         for number in tokens.start..tokens.start + tokens.len {
@@ -367,10 +354,11 @@ impl Page {
                                 break 'text;
                             }
                             let token = *self.memo.token(number);
-                            add(self, token);
+                            let start = sought.start + token.start;
+                            add(self, start, sought.start + token.end, token.known);
                         }
                     }
-                    Found::Single { .. } => break 'text,
+                    Found::Single(_) => break 'text,
                     Found::Unknown => {}
                 }
             }

@@ -70,10 +70,61 @@ impl HashIndex {
 pub(super) struct Meaning {
     /// Sorted, each once.
     pub atoms: Vec<Atom>,
-    /// For the words that would make a closed compound with this one: a bit for the two letters they begin with.
-    pub heads: u32,
-    /// The bit of the word's own first two letters; 0 for a word without letters.
-    pub first: u32,
+    /// The beginnings of the words that would make a closed compound with this one; sorted, each once.
+    pub heads: Vec<Beginning>,
+    /// The word's own beginning.
+    pub first: Beginning,
+}
+
+/// How a word begins, hashed: two letters in the upper byte, the third in the lower. What follows the first part of a
+/// compound is compared by three letters, or by two where it is so short that an ending may take the third.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Beginning(u16);
+
+/// The second part of a compound is compared by its third letter from so many letters on.
+const THIRD_LETTERS_MIN: usize = 4;
+
+impl Beginning {
+    /// Of a word without letters.
+    pub const NONE: Beginning = Beginning(0);
+
+    pub fn of(folded: &str) -> Beginning {
+        let mut letters = folded.chars().map(u32::from);
+        let Some(first) = letters.next() else {
+            return Beginning::NONE;
+        };
+        let byte = |hash: u32| (hash % 255 + 1) as u16;
+        let two = byte(
+            first
+                .wrapping_mul(37)
+                .wrapping_add(letters.next().unwrap_or(0)),
+        );
+        Beginning(two << 8 | letters.next().map_or(0, byte))
+    }
+
+    /// Of the second part of a rule's word.
+    fn of_rest(rest: &str) -> Beginning {
+        match has_third_letter(rest) {
+            true => Beginning::of(rest),
+            false => Beginning::of(rest).by_two_letters(),
+        }
+    }
+
+    pub fn by_two_letters(self) -> Beginning {
+        Beginning(self.0 & 0xFF00)
+    }
+
+    /// One of 32 classes, the same with and without the third letter; no bit for a word without letters.
+    pub fn bit(self) -> u32 {
+        match self {
+            Beginning::NONE => 0,
+            Beginning(code) => 1 << (code >> 8 & 31),
+        }
+    }
+
+    pub fn number(self) -> u16 {
+        self.0
+    }
 }
 
 impl Vocabulary {
@@ -138,7 +189,7 @@ impl Vocabulary {
     /// Everything the rules want to know about a word of a text read so.
     pub fn meaning(&self, word: &str, reading: &Reading, meaning: &mut Meaning) {
         meaning.atoms.clear();
-        meaning.heads = 0;
+        meaning.heads.clear();
         let (first, second) = reading.langs_for(word);
         for lang in [Some(first), second].into_iter().flatten() {
             self.inflected(word, lang, &mut meaning.atoms);
@@ -148,8 +199,8 @@ impl Vocabulary {
         meaning.atoms.sort_unstable();
         meaning.atoms.dedup();
         let folded = stem::folded_word(first, word);
-        meaning.heads = self.heads(&folded);
-        meaning.first = head_bit(&folded);
+        self.heads(&folded, &mut meaning.heads);
+        meaning.first = Beginning::of(&folded);
     }
 
     /// The atoms of two neighbouring words of a text taken as one: `air strike` for `airstrike`.
@@ -221,27 +272,36 @@ impl Vocabulary {
         }
     }
 
-    fn heads(&self, folded: &str) -> u32 {
+    fn heads(&self, folded: &str, heads: &mut Vec<Beginning>) {
         if folded.is_empty() {
-            return 0;
+            return;
         }
         let start = self.closed.partition_point(|word| **word < *folded);
-        let mut letters = 0;
         for word in self.closed.iter().skip(start) {
             let Some(rest) = word.strip_prefix(folded) else {
                 break;
             };
-            letters |= head_bit(rest);
+            if !rest.is_empty() {
+                heads.push(Beginning::of_rest(rest));
+            }
         }
-        letters
+        heads.sort_unstable();
+        heads.dedup();
     }
+}
+
+fn has_third_letter(rest: &str) -> bool {
+    rest.chars().nth(THIRD_LETTERS_MIN - 1).is_some()
 }
 
 /// Whether the atom's word may be written as two, the first of them being this and the second beginning as that one does.
 fn begins(def: &AtomDef, beginning: &str, next: &str) -> bool {
     closed_word(def).is_some_and(|word| {
         let rest = word.strip_prefix(beginning).filter(|rest| !rest.is_empty());
-        rest.is_some_and(|rest| rest.chars().take(2).eq(next.chars().take(2)))
+        rest.is_some_and(|rest| {
+            let letters = if has_third_letter(rest) { 3 } else { 2 };
+            rest.chars().take(letters).eq(next.chars().take(letters))
+        })
     })
 }
 
@@ -251,17 +311,6 @@ fn closed_word(def: &AtomDef) -> Option<String> {
     let is_closed =
         word.chars().count() >= CLOSED_LETTERS_MIN && word.chars().all(char::is_alphabetic);
     is_closed.then_some(word)
-}
-
-/// The bit of a word in [`Meaning::heads`]: 32 classes of its first two letters.
-fn head_bit(folded: &str) -> u32 {
-    let mut letters = folded.chars().map(u32::from);
-    match (letters.next(), letters.next()) {
-        (None, _) => 0,
-        (Some(first), second) => {
-            1 << (first.wrapping_mul(7).wrapping_add(second.unwrap_or(0)) & 31)
-        }
-    }
 }
 
 /// Whether words of this language are what the atom stands for.

@@ -22,7 +22,7 @@ use crate::{
 const SWEEP_ROWS_MAX: usize = 2_000;
 
 impl Store {
-    /// The alerts that pass the filter at their latest revision, oldest first, with their deliveries.
+    /// The alerts that pass the filter at their latest revision, the one that changed last at the end, with their deliveries.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -31,11 +31,11 @@ impl Store {
             let cannot = failed("cannot read the alerts");
             let mut statement = connection
                 .prepare_cached(
-                    "SELECT alert.id, revision.document FROM alert
+                    "SELECT alert.id, alert.changed, revision.document FROM alert
                        JOIN revision ON revision.alert = alert.id AND revision.revision = alert.revision
                       WHERE (:since IS NULL OR alert.updated >= :since) AND (:rule IS NULL OR alert.rule = :rule)
-                        AND alert.severity >= :severity AND alert.id > :after
-                      ORDER BY alert.id",
+                        AND alert.severity >= :severity AND alert.changed > :after
+                      ORDER BY alert.changed",
                 )
                 .map_err(&cannot)?;
             let mut rows = statement
@@ -49,10 +49,10 @@ impl Store {
             let mut alerts = Vec::new();
             while let Some(row) = rows.next().map_err(&cannot)? {
                 let number: i64 = row.get(0).map_err(&cannot)?;
-                let document: String = row.get(1).map_err(&cannot)?;
+                let document: String = row.get(2).map_err(&cannot)?;
                 let alert = serde_json::from_str(&document)
                     .map_err(|error| StoreError::Failed(format!("cannot read alert {number}: {error}")))?;
-                alerts.push(AlertRow { number, alert, deliveries: deliveries(connection, number).map_err(&cannot)? });
+                alerts.push(AlertRow { changed: row.get(1).map_err(&cannot)?, alert, deliveries: deliveries(connection, number).map_err(&cannot)? });
             }
             Ok(alerts)
         })
@@ -217,7 +217,8 @@ impl Store {
                 ),
                 (
                     "DELETE FROM revision WHERE alert IN (SELECT id FROM alert WHERE updated < ?1
-                        AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.alert = alert.id) ORDER BY id LIMIT ?2)",
+                        AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.alert = alert.id)
+                        AND NOT EXISTS (SELECT 1 FROM notice WHERE notice.alert = alert.id) ORDER BY id LIMIT ?2)",
                     ms,
                 ),
                 (

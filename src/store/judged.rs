@@ -1,6 +1,6 @@
 //! What judging decided, as rows: judgements, alerts and their revisions, what is held, who is owed what.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     Decided, Recorded, StoreError,
@@ -86,21 +86,57 @@ fn put_alert(
     confirmed: u32,
 ) -> Result<i64, StoreError> {
     let cannot = failed("cannot record an alert");
+    let known: Option<i64> = connection
+        .prepare_cached("SELECT id FROM alert WHERE uid = ?1")
+        .and_then(|mut statement| {
+            statement
+                .query_row([&alert.id], |row| row.get(0))
+                .optional()
+        })
+        .map_err(&cannot)?;
+    let number = match known {
+        Some(number) => {
+            insert_revision(connection, number, alert)?;
+            number
+        }
+        None => insert_alert(connection, alert, story)?,
+    };
+    connection
+        .prepare_cached("UPDATE alert SET confirmed = ?2 WHERE id = ?1 AND confirmed <> ?2")
+        .and_then(|mut statement| statement.execute(params![number, confirmed]))
+        .map_err(&cannot)?;
+    Ok(number)
+}
+
+pub(super) fn insert_alert(
+    connection: &Connection,
+    alert: &Alert,
+    story: i64,
+) -> Result<i64, StoreError> {
+    let queued = alert.timing.queued.as_millisecond();
+    connection
+        .prepare_cached(
+            "INSERT INTO alert (uid, rule, severity, story, revision, opened, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+        )
+        .and_then(|mut statement| {
+            statement.execute(params![alert.id, alert.rule, alert.severity as i64, story, alert.revision, queued])
+        })
+        .map_err(failed("cannot record an alert"))?;
+    let number = connection.last_insert_rowid();
+    insert_revision(connection, number, alert)?;
+    Ok(number)
+}
+
+/// Makes this document the newest revision of alert `number`.
+pub(super) fn insert_revision(
+    connection: &Connection,
+    number: i64,
+    alert: &Alert,
+) -> Result<(), StoreError> {
+    let cannot = failed("cannot record an alert");
     let document =
         serde_json::to_string(alert).map_err(|error| StoreError::Failed(error.to_string()))?;
     let queued = alert.timing.queued.as_millisecond();
-    let number: i64 = connection
-        .prepare_cached(
-            "INSERT INTO alert (uid, rule, severity, story, revision, opened, updated, confirmed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)
-             ON CONFLICT (uid) DO UPDATE SET severity = excluded.severity, revision = excluded.revision, updated = excluded.updated,
-                    confirmed = excluded.confirmed
-             RETURNING id",
-        )
-        .and_then(|mut statement| {
-            let row = params![alert.id, alert.rule, alert.severity as i64, story, alert.revision, queued, confirmed];
-            statement.query_row(row, |row| row.get(0))
-        })
-        .map_err(&cannot)?;
     connection
         .prepare_cached(
             "INSERT INTO revision (alert, revision, queued, document) VALUES (?1, ?2, ?3, ?4)",
@@ -109,10 +145,21 @@ fn put_alert(
             statement.execute(params![number, alert.revision, queued, document])
         })
         .map_err(&cannot)?;
-    Ok(number)
+    connection
+        .prepare_cached("UPDATE alert SET revision = ?2, severity = ?3, updated = ?4 WHERE id = ?1")
+        .and_then(|mut statement| {
+            statement.execute(params![
+                number,
+                alert.revision,
+                alert.severity as i64,
+                queued
+            ])
+        })
+        .map_err(&cannot)?;
+    Ok(())
 }
 
-fn owe(
+pub(super) fn owe(
     connection: &Connection,
     number: i64,
     alert: &Alert,

@@ -5,18 +5,21 @@
 //! or newer database is refused, not repaired and not replaced.
 
 mod deliveries;
+mod feeds;
 mod history;
 mod items;
 mod judged;
+mod notices;
 mod polls;
 mod sqlite;
 mod stories;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use crate::{
     judge::{Decision, Edited, Past},
-    model::{Alert, Item, ItemKey, Severity, Validators},
+    model::{Alert, Item, ItemKey, Notice, Severity, Validators},
+    schedule::{Plan, Rhythm, Why, Wishes},
     time::Timestamp,
 };
 
@@ -71,29 +74,49 @@ impl std::fmt::Display for StoreError {
 impl std::error::Error for StoreError {}
 
 /// The number of a feed in this store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FeedId(pub i64);
 
 /// What the store knows of a feed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FeedState {
     pub id: FeedId,
     pub name: String,
     pub url: String,
     pub validators: Validators,
-    pub next_poll: Timestamp,
+    pub plan: Plan,
     pub first_contact: Option<Timestamp>,
     pub last_poll: Option<Timestamp>,
+    /// When a request without validators was last made.
+    pub last_whole: Option<Timestamp>,
     pub last_success: Option<Timestamp>,
+    /// When items were last listed; a 304 lists none.
+    pub last_listing: Option<Timestamp>,
     pub last_new_item: Option<Timestamp>,
+    /// The latest publication of an item, by the feed's claim and never later than it was seen.
+    pub newest: Option<Timestamp>,
     /// In a row.
     pub failures: u32,
+    pub failing_since: Option<Timestamp>,
     pub problem: Option<String>,
+    /// What the server and the feed wish for.
+    pub wishes: Wishes,
+    /// How often items were lost between two polls, and until when the feed is asked at its interval for that.
+    pub overruns: u32,
+    pub hurry_until: Option<Timestamp>,
     /// Where permanent redirects lead, and how many answers in a row agreed on it.
     pub moved_to: Option<String>,
     pub moved_times: u32,
     /// When the server answered 410.
     pub gone: Option<Timestamp>,
+}
+
+/// How late a feed's items were seen after their publication, by the feed's own claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lag {
+    /// Half of them were seen within this.
+    pub p50: Duration,
+    pub p95: Duration,
 }
 
 /// One poll as it is recorded, in one transaction.
@@ -102,8 +125,40 @@ pub struct PollRecord {
     pub feed: FeedId,
     /// When the answer was here: the moment its items were first seen.
     pub at: Timestamp,
-    pub next_poll: Timestamp,
+    pub plan: Plan,
+    pub wishes: Wishes,
+    /// Whether the request had no validators.
+    pub is_whole: bool,
     pub outcome: PollOutcome,
+    /// What the operator should know of the feed; see [`Store::notice`].
+    pub notices: Vec<Notice>,
+    /// The receivers that are owed the notices.
+    pub notices_to: Vec<String>,
+}
+
+impl PollRecord {
+    /// A poll of a feed without wishes, which comes again at its interval.
+    pub fn plain(
+        feed: FeedId,
+        at: Timestamp,
+        next_poll: Timestamp,
+        outcome: PollOutcome,
+    ) -> PollRecord {
+        PollRecord {
+            feed,
+            at,
+            plan: Plan {
+                next_poll,
+                why: Why::Interval,
+                not_before: None,
+            },
+            wishes: Wishes::default(),
+            is_whole: false,
+            outcome,
+            notices: Vec::new(),
+            notices_to: Vec::new(),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -135,7 +190,13 @@ pub struct Harvest {
     pub renamed: Vec<(ItemKey, Item)>,
     /// Those that were seen by a version that did not keep their marks.
     pub unmarked: Vec<Item>,
+    /// Most keys changed at once: how many items were recognised by other marks.
+    pub storm: Option<usize>,
     pub moved_to: Option<String>,
+    /// The rhythm, where this answer taught something about it.
+    pub rhythm: Option<Rhythm>,
+    /// Items were lost before this answer: the feed is asked at its interval until then.
+    pub hurry_until: Option<Timestamp>,
 }
 
 /// Decides what one new or edited item causes. Called inside the transaction, once for each of them.
@@ -173,6 +234,8 @@ pub struct Recorded {
     pub alerts: Vec<Alert>,
     /// Deliveries now owed.
     pub deliveries: usize,
+    /// Notices that were news.
+    pub notices: Vec<Alert>,
 }
 
 /// A delivery that is due.
@@ -202,9 +265,9 @@ pub enum Settlement {
 /// One alert in the history.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct AlertRow {
-    /// The store's own number: ascending, for following.
+    /// The place of this revision among the newest ones of all alerts: ascending, for following.
     #[serde(skip)]
-    pub number: i64,
+    pub changed: i64,
     pub alert: Alert,
     pub deliveries: Vec<DeliveryRow>,
 }
@@ -229,7 +292,7 @@ pub struct AlertFilter {
     pub since: Option<Timestamp>,
     pub rule: Option<String>,
     pub severity_min: Severity,
-    /// Only alerts with a revision number in the store above this.
+    /// Only alerts that were opened or revised after the one with this [`AlertRow::changed`].
     pub after: Option<i64>,
 }
 

@@ -22,6 +22,8 @@ const APPLICATION_ID: i32 = 0x7769_7265;
 /// Each migration brings the schema from its index to the next version.
 const MIGRATIONS: &[&str] = &[
     include_str!("sql/0001_first.sql"),
+    include_str!("sql/0002_poll.sql"),
+    include_str!("sql/0003_notices.sql"),
     include_str!("sql/0004_stories.sql"),
 ];
 /// Requests that wait for the writer; beyond them callers wait.
@@ -474,6 +476,7 @@ fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
         "revision",
         "delivery",
         "receiver",
+        "notice",
         "story",
         "story_key",
     ] {

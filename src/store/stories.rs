@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{StoreError, sqlite::failed};
+use super::{Store, StoreError, sqlite::failed};
 use crate::{
     judge::{Held, Joined, Past, Rate, Spans, Standing, StoryState},
     story::{KEY_TEXTS_MAX, Origin, Recent, Sketch, Told, Weighed, day_of},
@@ -159,6 +159,33 @@ impl Past for Rows<'_> {
                 })
             });
         counted.map_err(failed("cannot count a rule's matches"))
+    }
+}
+
+impl Store {
+    /// Begins to count the matches of these rules, those that compare with their usual rate; forgets the counts of others.
+    ///
+    /// # Errors
+    /// When the store cannot do it.
+    pub async fn watch_rates(&self, rules: Vec<String>, now: Timestamp) -> Result<(), StoreError> {
+        self.write("cannot record the configured rules", move |connection| {
+            let cannot = failed("cannot record the configured rules");
+            let kept = serde_json::to_string(&rules).map_err(|error| StoreError::Failed(error.to_string()))?;
+            for sql in [
+                "DELETE FROM rule_watch WHERE rule NOT IN (SELECT value FROM json_each(?1))",
+                "DELETE FROM rule_minute WHERE rule NOT IN (SELECT value FROM json_each(?1))",
+            ] {
+                connection.execute(sql, [&kept]).map_err(&cannot)?;
+            }
+            connection
+                .execute(
+                    "INSERT INTO rule_watch (rule, since) SELECT value, ?2 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING",
+                    params![kept, now.as_millisecond()],
+                )
+                .map_err(&cannot)?;
+            Ok(())
+        })
+        .await
     }
 }
 

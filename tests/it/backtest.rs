@@ -287,16 +287,12 @@ async fn the_archive_is_replayed_by_event_time() {
         ..Feed::named("coast")
     });
     let feed = store.sync_feeds(vec![feed], ago(29)).await.unwrap()[0].id;
-    let record = PollRecord {
-        feed,
-        at: ago(29),
-        next_poll: now,
-        outcome: PollOutcome::Items(Harvest {
-            listed: new.iter().map(Item::key).collect(),
-            new,
-            ..Harvest::default()
-        }),
-    };
+    let outcome = PollOutcome::Items(Harvest {
+        listed: new.iter().map(Item::key).collect(),
+        new,
+        ..Harvest::default()
+    });
+    let record = PollRecord::plain(feed, ago(29), now, outcome);
     let alert_nobody = Box::new(
         |_: &Item,
          _: Option<&wirewatch::judge::Edited>,

@@ -639,3 +639,119 @@ fn help_and_mistakes_in_the_arguments() {
     assert_eq!(code(&output), 2);
     assert!(err(&output).contains("$WIREWATCH_LOG") && err(&output).contains("loud"));
 }
+
+/// A site on loopback: a page that names its feed, the feed, another page without a word.
+fn site() -> (String, std::thread::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let serve = std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let mut line = String::new();
+            let mut reader = BufReader::new(connection.try_clone().unwrap());
+            reader.read_line(&mut line).unwrap();
+            let mut header = String::new();
+            while reader.read_line(&mut header).unwrap() > 2 {
+                header.clear();
+            }
+            let path = line.split(' ').nth(1).unwrap_or("").to_owned();
+            let (status, body) = match path.as_str() {
+                "/stop" => return,
+                "/" => ("200 OK", "<html><link rel=alternate type='application/rss+xml' title=Coast href='/coast.xml'>".to_owned()),
+                "/silent/" | "/feed" => ("200 OK", "<html><title>Nothing here".to_owned()),
+                "/coast.xml" | "/rss" => (
+                    "200 OK",
+                    "<rss version='2.0'><channel><title>Coast &amp; News</title><language>en</language>\
+                     <item><title>One</title><guid>1</guid></item></channel></rss>".to_owned(),
+                ),
+                "/moved" => ("301 Moved\r\nlocation: /coast.xml", String::new()),
+                _ => ("404 Not Found", String::new()),
+            };
+            let _ = write!(
+                connection,
+                "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+        }
+    });
+    (address, serve)
+}
+
+#[test]
+fn a_feed_is_found_checked_and_written_beside_the_others() {
+    let (site, serve) = site();
+    let desk = Desk::new();
+    let feeds = "# Our feeds.\n[feeds.harbour]  # first\nurl = 'https://harbour.example/rss'\n\n[feeds.quay]\nurl = 'https://quay.example/rss'\n";
+    let main = format!("include = ['feeds.toml']\n[poll]\nallow_private = true\n{RULES}");
+    desk.write("wirewatch.toml", &main);
+    desk.write("feeds.toml", feeds);
+    let read = |name: &str| std::fs::read_to_string(desk.folder.path().join(name)).unwrap();
+
+    let dry = desk.run(&["feeds", "add", &site, "--dry-run"]);
+    assert_eq!(code(&dry), 0, "{}", err(&dry));
+    let table = format!("[feeds.coast-news]\nurl = \"{site}/coast.xml\"\n");
+    assert_eq!(out(&dry), table);
+    assert_eq!(read("feeds.toml"), feeds, "nothing was written");
+
+    let added = desk.run(&["feeds", "add", &site, "--tags", "wire,en", "--json"]);
+    assert_eq!(code(&added), 0, "{}", err(&added));
+    let told: serde_json::Value = serde_json::from_str(out(&added)).unwrap();
+    assert_eq!(
+        (
+            told["name"].as_str(),
+            told["items"].as_u64(),
+            told["written"].as_bool()
+        ),
+        (Some("coast-news"), Some(1), Some(true))
+    );
+    assert_eq!(
+        read("feeds.toml"),
+        format!("{feeds}\n{table}tags = [\"wire\", \"en\"]\n")
+    );
+    assert_eq!(read("wirewatch.toml"), main);
+
+    for (arguments, words) in [
+        (&[&site[..]][..], "already, as coast-news"),
+        (&[&format!("{site}/moved")], "already, as coast-news"),
+        (&[&format!("{site}/absent")], "the server answered 404"),
+        (&["https://other.example/", "--name"], "a value is required"),
+        (
+            &[&format!("{site}/rss"), "--name", "quay"],
+            "a feed called quay is configured already",
+        ),
+        (
+            &[&format!("{site}/rss"), "--file", "other.toml"],
+            "other.toml is not a file of this configuration",
+        ),
+        (&["ftp://coast.example/"], "ftp"),
+    ] {
+        let output = desk.run(&[&["feeds", "add"], arguments].concat());
+        assert_eq!(code(&output), 2, "{arguments:?}: {}", out(&output));
+        assert!(
+            err(&output).contains(words),
+            "{arguments:?}: {}",
+            err(&output)
+        );
+    }
+    // A page that names nothing, beside a feed in one of the usual places.
+    let usual = desk.run(&[
+        "feeds",
+        "add",
+        &format!("{site}/silent/"),
+        "--file",
+        "wirewatch.toml",
+    ]);
+    assert_eq!(code(&usual), 0, "{}", err(&usual));
+    assert!(
+        read("wirewatch.toml")
+            .ends_with(&format!("\n[feeds.coast-news-2]\nurl = \"{site}/rss\"\n"))
+    );
+
+    desk.write("wirewatch.toml", RULES);
+    let refused = desk.run(&["feeds", "add", &format!("{site}/rss")]);
+    assert_eq!(code(&refused), 2);
+    assert!(err(&refused).contains("allow_private"), "{}", err(&refused));
+    let mut stop = std::net::TcpStream::connect(site.trim_start_matches("http://")).unwrap();
+    stop.write_all(b"GET /stop HTTP/1.1\r\n\r\n").unwrap();
+    serve.join().unwrap();
+}

@@ -171,12 +171,7 @@ async fn the_daemon_and_a_backtest_decide_the_same() {
                 new: vec![item],
                 ..Harvest::default()
             });
-            let record = PollRecord {
-                feed: states[which].id,
-                at,
-                next_poll: at,
-                outcome,
-            };
+            let record = PollRecord::plain(states[which].id, at, at, outcome);
             let judge = Box::new(
                 move |item: &Item, _: Option<&Edited>, past: &dyn Past<Error = _>| {
                     let decision = judge_with(item, &Stored(past));

@@ -7,6 +7,7 @@ mod crash;
 mod daemon;
 mod judged;
 mod net;
+mod notices;
 mod pack;
 mod scenarios;
 mod store;

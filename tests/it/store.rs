@@ -136,12 +136,8 @@ async fn record(
     outcome: PollOutcome,
     judge: Judge,
 ) -> Recorded {
-    let record = PollRecord {
-        feed,
-        at: when,
-        next_poll: time::after(when, Duration::from_secs(60)),
-        outcome,
-    };
+    let next_poll = time::after(when, Duration::from_secs(60));
+    let record = PollRecord::plain(feed, when, next_poll, outcome);
     store.record_poll(record, judge).await.unwrap()
 }
 
@@ -176,14 +172,18 @@ async fn a_poll_is_recorded_whole() {
             ),
             (2, 2, 2)
         );
-        let state = store.feed_state(id).await.unwrap();
+        let state = store.feed_state(id).await.unwrap().0;
         assert_eq!(
             state.validators.etag.as_deref(),
             Some(&b"W/\"a\xff\""[..]),
             "byte for byte"
         );
         assert_eq!(
-            (state.next_poll, state.first_contact, state.last_new_item),
+            (
+                state.plan.next_poll,
+                state.first_contact,
+                state.last_new_item
+            ),
             (at(61), Some(at(1)), Some(at(1)))
         );
         assert_eq!(seen(&store, id, &["1", "2", "3"]).await, ["1", "2"]);
@@ -238,15 +238,10 @@ async fn a_poll_that_cannot_be_judged_changes_nothing() {
                 _ => Err(StoreError::Failed("no".to_owned())),
             }
         });
-        let record = PollRecord {
-            feed: id,
-            at: at(1),
-            next_poll: at(61),
-            outcome: harvest(&["1", "2"]),
-        };
+        let record = PollRecord::plain(id, at(1), at(61), harvest(&["1", "2"]));
         store.record_poll(record, judge).await.unwrap_err();
         assert_eq!(store.totals().await.unwrap().items, 0);
-        assert_eq!(store.feed_state(id).await.unwrap().first_contact, None);
+        assert_eq!(store.feed_state(id).await.unwrap().0.first_contact, None);
         assert_eq!(seen(&store, id, &["1"]).await, [""; 0]);
     })
     .await;
@@ -269,14 +264,14 @@ async fn failures_are_counted_and_keep_the_validators() {
             )
             .await;
         }
-        let state = store.feed_state(id).await.unwrap();
+        let state = store.feed_state(id).await.unwrap().0;
         assert_eq!(
             (state.failures, state.problem.as_deref(), state.last_success),
             (2, Some("down"), Some(at(1)))
         );
         assert!(state.validators.etag.is_some());
         record(&store, id, at(5), PollOutcome::Unchanged, quiet()).await;
-        let state = store.feed_state(id).await.unwrap();
+        let state = store.feed_state(id).await.unwrap().0;
         assert_eq!(
             (state.failures, state.problem, state.last_success),
             (0, None, Some(at(5)))
@@ -300,12 +295,12 @@ async fn a_new_address_forgets_validators_but_not_what_was_seen() {
             .unwrap()
             .remove(0);
         assert_eq!(
-            (state.id, &state.validators, state.next_poll),
+            (state.id, &state.validators, state.plan.next_poll),
             (id, &Validators::default(), at(9))
         );
         assert_eq!(state.first_contact, Some(at(1)));
         assert_eq!(seen(&store, id, &["1"]).await, ["1"]);
-        assert_eq!(store.feed_state(id).await.unwrap(), state);
+        assert_eq!(store.feed_state(id).await.unwrap().0, state);
     })
     .await;
 }
@@ -430,7 +425,9 @@ async fn what_was_committed_is_there_after_a_new_start() {
     drop(store);
     let store = Store::open(&path).unwrap();
     assert_eq!(
-        store.sync_feeds(vec![feed("a")], at(9)).await.unwrap()[0].next_poll,
+        store.sync_feeds(vec![feed("a")], at(9)).await.unwrap()[0]
+            .plan
+            .next_poll,
         at(61)
     );
     assert_eq!(store.alerts(AlertFilter::default()).await.unwrap().len(), 1);

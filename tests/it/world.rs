@@ -233,6 +233,7 @@ pub struct World {
     node: Option<Node>,
     feeds: Vec<String>,
     hooks: Vec<String>,
+    ops: Vec<String>,
     word: String,
     /// Rules beside the one that watches for the word.
     rules: Vec<RuleSource>,
@@ -248,6 +249,7 @@ impl World {
             node: None,
             feeds: feeds.iter().map(|feed| (*feed).to_owned()).collect(),
             hooks: hooks.iter().map(|hook| (*hook).to_owned()).collect(),
+            ops: Vec::new(),
             word: "signal".to_owned(),
             rules: Vec::new(),
         };
@@ -271,6 +273,21 @@ impl World {
     pub fn with_rules(mut self, rules: Vec<RuleSource>) -> World {
         self.rules = rules;
         self
+    }
+
+    /// These hooks are told about wirewatch itself; known from the next start or reload.
+    pub fn notify(&mut self, hooks: &[&str]) {
+        self.ops = hooks.iter().map(|hook| (*hook).to_owned()).collect();
+    }
+
+    /// The daemon with its configuration, while it runs.
+    pub fn node(&self) -> (&Node, Config) {
+        (self.node.as_ref().unwrap(), self.config())
+    }
+
+    /// The feed is no longer configured, from the next start or reload.
+    pub fn drop_feed(&mut self, feed: &str) {
+        self.feeds.retain(|known| known != feed);
     }
 
     pub async fn start(&mut self) {
@@ -427,6 +444,7 @@ impl World {
             },
             feeds: self.feeds.iter().map(feed).collect(),
             receivers: self.hooks.iter().map(|hook| receiver(hook)).collect(),
+            notices_to: self.ops.clone(),
             rules: Arc::new(rules),
             watch: false,
             lists: 0,

@@ -23,6 +23,7 @@ use super::{
     source::{Source, Spot, inside_string},
     value::{self, Complaint, did_you_mean},
 };
+use crate::notice::RULE_PREFIX;
 
 /// Reads one file.
 pub struct Reader<'a> {
@@ -169,6 +170,10 @@ impl Reader<'_> {
             let name = self.name_of(key);
             if let Err(complaint) = value::name(&name.text) {
                 self.complain(&name, complaint);
+            } else if std::ptr::eq(shape, &keys::RULE) && name.text.starts_with(RULE_PREFIX) {
+                let complaint = Complaint::new("is a name of wirewatch's own notices");
+                let begins = format!("begin it with something other than `{RULE_PREFIX}`");
+                self.complain(&name, complaint.help(begins));
             }
             let DeValue::Table(table) = value.get_ref() else {
                 let section = shape.path.split('.').next().unwrap_or("");

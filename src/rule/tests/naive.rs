@@ -382,7 +382,8 @@ impl<'a> Naive<'a> {
                 let first = stem::folded_word(language, word);
                 let second = stem::folded_word(language, next);
                 whole.strip_prefix(&first).is_some_and(|rest| {
-                    !rest.is_empty() && rest.chars().take(2).eq(second.chars().take(2))
+                    let letters = if rest.chars().count() >= 4 { 3 } else { 2 };
+                    !rest.is_empty() && rest.chars().take(letters).eq(second.chars().take(letters))
                 })
             };
             if is_long && meets(reading, rule, &format!("{word}{next}"), lang, &is_divided) {

@@ -60,13 +60,7 @@ async fn a_webhook_is_signed_over_the_bytes_that_leave() {
             allow_private: true,
         })
         .unwrap();
-        let envelope = webhook
-            .compose(&Message {
-                id,
-                alert: &alert,
-                now,
-            })
-            .unwrap();
+        let envelope = webhook.compose(&Message::new(id, &alert, now)).unwrap();
         let reply = internet().send(envelope).await.unwrap();
         assert_eq!(webhook.verdict(&reply, now), verdict, "{path}");
         let seen = server.seen().pop().unwrap();

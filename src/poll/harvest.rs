@@ -1,0 +1,92 @@
+//! What a document gives: the items that are new, and what they teach about the feed.
+
+use std::time::Duration;
+
+use super::{Visit, known::Sorted};
+use crate::{
+    model::{Item, ItemKey, Validators},
+    parse::Parsed,
+    schedule::Rhythm,
+    store::Harvest,
+    time::{self, Timestamp},
+};
+
+/// How long a feed that lost items is asked at its interval, whatever its rhythm says.
+const HURRY_FOR: Duration = Duration::from_secs(7 * 86_400);
+/// A publication so long before the last poll may well have been listed late.
+const LATE_MAX: Duration = Duration::from_secs(3600);
+
+/// What is to be remembered of a document whose items were sorted out; `listed` are the keys of all of them.
+pub fn gather(
+    visit: &Visit<'_>,
+    parsed: &Parsed,
+    validators: Validators,
+    listed: Vec<ItemKey>,
+    known: Sorted,
+) -> Harvest {
+    let Parsed {
+        is_partial,
+        dropped,
+        ..
+    } = *parsed;
+    if is_partial || dropped > 0 {
+        tracing::debug!(feed = %visit.feed.name, partial = is_partial, dropped, "feed read in part");
+    }
+    let Sorted {
+        new,
+        edited,
+        renamed,
+        unmarked,
+        storm,
+    } = known;
+    let is_all_new = new.len() == listed.len() && !is_partial && dropped == 0;
+    let is_overrun =
+        is_all_new && visit.state.first_contact.is_some() && overruns(&new, visit.state.newest);
+    Harvest {
+        // A document that broke off must be fetched again, whole.
+        validators: if is_partial {
+            Validators::default()
+        } else {
+            validators
+        },
+        rhythm: rhythm(visit, &new),
+        hurry_until: is_overrun.then(|| time::after(visit.answered, HURRY_FOR)),
+        listed,
+        new,
+        edited,
+        renamed,
+        unmarked,
+        storm,
+        moved_to: None,
+    }
+}
+
+/// Whether a document of which every item is new has lost some that stood in it since the last poll: its oldest is newer than
+/// the newest that was known. Without dates, that none of the known ones is left tells it.
+fn overruns(new: &[Item], newest: Option<Timestamp>) -> bool {
+    let oldest = new.iter().filter_map(|item| item.published).min();
+    match (oldest, newest) {
+        (Some(oldest), Some(newest)) => oldest > newest,
+        (None, None) => !new.is_empty(),
+        _ => false,
+    }
+}
+
+/// The rhythm with the new items counted, where that changes it. What the first contact lists says nothing about rhythm: nobody
+/// watched when it came.
+fn rhythm(visit: &Visit<'_>, new: &[Item]) -> Option<Rhythm> {
+    let now = visit.answered;
+    let Some(mut rhythm) = visit.rhythm.clone() else {
+        return Some(Rhythm::begun(now));
+    };
+    if new.is_empty() {
+        return None;
+    }
+    let since = time::before(visit.state.last_success.unwrap_or(now), LATE_MAX);
+    let came = new.iter().map(|item| {
+        let published = item.published.filter(|at| (since..now).contains(at));
+        published.unwrap_or(now)
+    });
+    rhythm.count(came, now);
+    Some(rhythm)
+}
