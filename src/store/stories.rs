@@ -313,7 +313,7 @@ fn join_text(
     }
     if !added.is_empty() {
         connection
-            .prepare_cached("UPDATE text SET keys = keys || ?2 WHERE id = ?1")?
+            .prepare_cached("UPDATE text SET keys = CAST(keys || ?2 AS BLOB) WHERE id = ?1")?
             .execute(params![text, added])?;
     }
     Ok(())
