@@ -244,12 +244,12 @@ fn count(table: &Checked, key: &str) -> Option<u32> {
 /// What contradicts itself in how a rule alerts.
 fn contradictions(rule: &RuleSource, table: &Checked, findings: &mut Vec<Finding>) {
     for (raise, step) in rule.raise.iter().zip(table.tables("raise")) {
-        if raise.to <= rule.severity {
+        if raise.to < rule.severity {
             let message = format!(
-                "`to` is not above the rule's severity, which is {}",
+                "`to` is below the rule's severity, which is {}",
                 rule.severity.name()
             );
-            let help = "such a step revises the alert and lifts nothing".to_owned();
+            let help = "a severity only rises: such a step says that the story was confirmed, and lifts nothing".to_owned();
             findings.push(Finding {
                 help: Some(help),
                 ..Finding::warning(step.spot_of("to"), message)
