@@ -66,7 +66,7 @@ impl Node {
     /// Starts the loops. When this returns, the first polls are scheduled.
     ///
     /// # Errors
-    /// When the store refuses.
+    /// When the store refuses, or the system gives no thread.
     pub async fn start(
         store: Store,
         net: Arc<dyn Net>,
@@ -75,8 +75,12 @@ impl Node {
     ) -> Result<Node, StoreError> {
         let owed = Arc::new(Notify::new());
         let (stopper, stop) = Stopper::new();
+        let poller =
+            Poller::new(store.clone(), net.clone(), clock, owed.clone()).map_err(|error| {
+                StoreError::Failed(format!("cannot start the threads that read feeds: {error}"))
+            })?;
         let mut node = Node {
-            poller: Arc::new(Poller::new(store.clone(), net.clone(), clock, owed.clone())),
+            poller: Arc::new(poller),
             postman: Arc::new(Postman::new(store.clone(), net, clock)),
             store,
             clock,

@@ -230,7 +230,12 @@ pub enum NetError {
     /// Nobody accepted the connection.
     Connect(String),
     Tls(String),
-    /// The limit passed; says while doing what.
+    /// The limit of one stage of an HTTP exchange passed, or that of the whole exchange while in this stage.
+    Late {
+        stage: Stage,
+        after: Duration,
+    },
+    /// The limit of anything else passed; says while doing what.
     TimedOut {
         doing: &'static str,
         after: Duration,
@@ -252,11 +257,36 @@ pub enum NetError {
     Local(String),
 }
 
+/// How far an HTTP exchange has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Lookup,
+    Connect,
+    Tls,
+    FirstByte,
+    /// With so many bytes read.
+    Body {
+        bytes: usize,
+    },
+}
+
 impl std::fmt::Display for NetError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            NetError::Name(text) | NetError::Connect(text) | NetError::Tls(text) => {
-                f.write_str(text)
+            NetError::Name(text) => write!(f, "DNS: {text}"),
+            NetError::Connect(text) => write!(f, "connect: {text}"),
+            NetError::Tls(text) => write!(f, "TLS: {text}"),
+            NetError::Late { stage, after } => {
+                let after = crate::time::show_duration(*after);
+                match stage {
+                    Stage::Lookup => write!(f, "DNS: no answer in {after}"),
+                    Stage::Connect => write!(f, "connect: no answer in {after}"),
+                    Stage::Tls => write!(f, "TLS: no handshake in {after}"),
+                    Stage::FirstByte => write!(f, "first byte: none in {after}"),
+                    Stage::Body { bytes } => {
+                        write!(f, "body: cut off at {after}, {} read", show_bytes(*bytes))
+                    }
+                }
             }
             NetError::Private(text)
             | NetError::Broken(text)
@@ -267,13 +297,24 @@ impl std::fmt::Display for NetError {
                 "timed out {doing} after {}",
                 crate::time::show_duration(*after)
             ),
-            NetError::TooLarge { bytes_max } => write!(f, "the body is over {bytes_max} bytes"),
+            NetError::TooLarge { bytes_max } => {
+                write!(f, "body: over {}, cut off", show_bytes(*bytes_max))
+            }
             NetError::TooManyRedirects { max } => write!(f, "more than {max} redirects"),
         }
     }
 }
 
 impl std::error::Error for NetError {}
+
+/// `812 B`, `1.2 MB`: as people say it, in powers of ten.
+fn show_bytes(bytes: usize) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{} kB", bytes / 1_000),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}
 
 #[cfg(test)]
 mod tests {

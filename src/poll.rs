@@ -9,6 +9,7 @@ mod change;
 mod harvest;
 mod known;
 mod tally;
+mod think;
 mod turn;
 mod urgent;
 
@@ -21,29 +22,27 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::{Notify, Semaphore},
-    task::JoinError,
-};
+use tokio::sync::Notify;
 
 use self::{
     ask::{Answer, address, host_of, moved_to, read_answer, request},
     change::{StateChange, notices},
     tally::Contact,
-    urgent::{URGENT_FOR, URGENT_SEVERITY, Urgent},
+    think::Thinkers,
+    urgent::Urgent,
 };
 use crate::{
     envelope::{Reply, Response},
     judge::{self, Matched},
-    model::{Alert, Feed, Item, ItemKey, PollLimits, Validators},
+    model::{Feed, Item, ItemKey, PollLimits, Validators},
     net::Net,
     notify::Receiver,
     parse::{self, Document, ParseError, Parsed},
     rule::{RuleHits, RuleSet},
     schedule::{self, Agenda, Case, Plan, Planned, Polled, Rhythm, Why, Wishes},
     store::{
-        AlertFilter, Decided, FeedId, FeedState, Harvest, Judge, PollOutcome, PollRecord, Recorded,
-        Store, StoreError,
+        Decided, FeedId, FeedState, Harvest, Judge, PollOutcome, PollRecord, Recorded, Store,
+        StoreError,
     },
     tell,
     time::{self, Clock, Timestamp},
@@ -52,8 +51,6 @@ use crate::{
 pub use tally::Tally;
 pub use turn::Polls;
 
-/// Documents read and items matched at once.
-const THINKING_MAX: usize = 4;
 /// What is watched, swapped whole on reload.
 #[derive(Clone, Debug)]
 pub struct Watched {
@@ -78,6 +75,8 @@ struct Visit<'a> {
     answered: Timestamp,
     wishes: Wishes,
     fresh: Option<(Duration, Why)>,
+    /// Where permanent redirects led.
+    moved_to: Option<String>,
 }
 
 impl Visit<'_> {
@@ -101,14 +100,22 @@ pub struct Poller {
     /// Rung when deliveries are owed.
     owed: Arc<Notify>,
     tally: Tally,
-    thinking: Semaphore,
+    thinkers: Thinkers,
     urgent: Urgent,
     is_store_failing: AtomicBool,
 }
 
 impl Poller {
     /// Nothing is watched until [`Poller::watch`] is called.
-    pub fn new(store: Store, net: Arc<dyn Net>, clock: Clock, owed: Arc<Notify>) -> Poller {
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn new(
+        store: Store,
+        net: Arc<dyn Net>,
+        clock: Clock,
+        owed: Arc<Notify>,
+    ) -> std::io::Result<Poller> {
         let nothing = Watched {
             feeds: HashMap::new(),
             rules: Arc::new(RuleSet::default()),
@@ -117,7 +124,7 @@ impl Poller {
             per_host: 1,
             allow_private: false,
         };
-        Poller {
+        Ok(Poller {
             store,
             net,
             clock,
@@ -125,10 +132,10 @@ impl Poller {
             agenda: Mutex::new(Agenda::new(1)),
             owed,
             tally: Tally::default(),
-            thinking: Semaphore::new(THINKING_MAX),
+            thinkers: Thinkers::start(clock)?,
             urgent: Urgent::default(),
             is_store_failing: AtomicBool::new(false),
-        }
+        })
     }
 
     /// Watches these feeds from here on. `states` are the rows of the same feeds.
@@ -192,7 +199,7 @@ impl Poller {
             }
             _ => (state.wishes, None),
         };
-        let address = address.to_owned();
+        let moved_to = moved_to(&state, address, asked.as_ref().ok());
         let mut visit = Visit {
             feed,
             watched,
@@ -202,6 +209,7 @@ impl Poller {
             answered,
             wishes,
             fresh,
+            moved_to,
         };
         match read_answer(asked, is_whole, answered) {
             Answer::Unchanged => {
@@ -221,32 +229,26 @@ impl Poller {
                 self.settle(&visit, PollOutcome::Failed { problem }, polled)
                     .await
             }
-            Answer::Body(response) => {
-                let moved_to = moved_to(&visit.state, &address, &response);
-                match self.read(response).await {
-                    Ok((mut parsed, validators)) => {
-                        visit.wishes = visit.wishes.with_document(&parsed.hints);
-                        let items = std::mem::take(&mut parsed.items);
-                        let listed = items.iter().map(Item::key).collect();
-                        let known = known::sort_out(&self.store, id, &visit.state, items).await?;
-                        let harvest = harvest::gather(&visit, &parsed, validators, listed, known);
-                        let harvest = Harvest {
-                            moved_to,
-                            ..harvest
-                        };
-                        self.record_items(&visit, harvest).await
-                    }
-                    Err(ParseError::NotAFeed(problem)) => {
-                        self.settle(&visit, PollOutcome::Failed { problem }, Polled::NotAFeed)
-                            .await
-                    }
-                    Err(ParseError::Broken(problem)) => {
-                        let polled = visit.failed(None);
-                        self.settle(&visit, PollOutcome::Failed { problem }, polled)
-                            .await
-                    }
+            Answer::Body(response) => match self.read(response).await {
+                Ok((mut parsed, validators)) => {
+                    let published = parsed.items.iter().filter_map(|item| item.published);
+                    visit.wishes = (visit.wishes).with_document(&parsed.hints, published.collect());
+                    let items = std::mem::take(&mut parsed.items);
+                    let listed = items.iter().map(Item::key).collect();
+                    let known = known::sort_out(&self.store, id, &visit.state, items).await?;
+                    let harvest = harvest::gather(&visit, &parsed, validators, listed, known);
+                    self.record_items(&visit, harvest).await
                 }
-            }
+                Err(ParseError::NotAFeed(problem)) => {
+                    self.settle(&visit, PollOutcome::Failed { problem }, Polled::NotAFeed)
+                        .await
+                }
+                Err(ParseError::Broken(problem)) => {
+                    let polled = visit.failed(None);
+                    self.settle(&visit, PollOutcome::Failed { problem }, polled)
+                        .await
+                }
+            },
         }
     }
 
@@ -256,7 +258,7 @@ impl Poller {
             etag: response.header("etag").map(<[u8]>::to_vec),
             last_modified: response.header("last-modified").map(<[u8]>::to_vec),
         };
-        let parsed = self.think(move || {
+        let parsed = self.thinkers.run(move |_| {
             let document = Document {
                 body: &response.body,
                 content_type: response.header_text("content-type"),
@@ -286,26 +288,16 @@ impl Poller {
             return Ok(HashMap::new());
         }
         let (feed, rules) = (feed.clone(), rules.clone());
-        let matched = self.think(move || {
+        let matched = self.thinkers.run(move |scratch| {
             items
                 .iter()
-                .map(|item| (item.key(), rules.hits(&feed, item)))
+                .map(|item| (item.key(), rules.hits_with(&feed, item, scratch)))
                 .filter(|(_, hits)| !hits.is_empty())
                 .collect()
         });
-        matched.await.map_err(|error| {
-            format!("a bug of ours: matching gave up on this feed's items ({error})")
-        })
-    }
-
-    /// Runs what needs the processor away from the async threads, and no more of it at once than keeps the processor busy:
-    /// each thread that has matched keeps working memory of its own.
-    async fn think<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, JoinError> {
-        let _place = self.thinking.acquire().await;
-        tokio::task::spawn_blocking(work).await
+        matched
+            .await
+            .map_err(|_| "a bug of ours: matching gave up on this feed's items".to_owned())
     }
 
     async fn record_items(
@@ -427,13 +419,14 @@ impl Poller {
             PollOutcome::Unchanged | PollOutcome::Items(_) => Contact::Answered,
             PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => Contact::Failing,
         };
-        let changed = StateChange::of(feed, state, &outcome);
+        let changed = StateChange::of(visit, &outcome);
         let poll = PollRecord {
             feed: state.id,
             at: answered,
             plan,
             wishes: visit.wishes,
             is_whole: visit.is_whole,
+            moved_to: visit.moved_to.clone(),
             notices: notices(visit, &outcome, polled),
             notices_to: visit.watched.notices_to.clone(),
             outcome,
@@ -446,61 +439,6 @@ impl Poller {
         self.tally.note(state.id, contact);
         changed.log(feed, state);
         Ok((plan.next_poll, recorded))
-    }
-
-    /// How long the feed's rhythm suggests to wait; `None` where it does not count.
-    fn wait_by_rhythm(&self, visit: &Visit<'_>, outcome: &PollOutcome) -> Option<Duration> {
-        let limits = &visit.feed.poll;
-        let (rhythm, hurry_until) = match outcome {
-            PollOutcome::Items(harvest) => (harvest.rhythm.as_ref(), harvest.hurry_until),
-            _ => (None, None),
-        };
-        let rhythm = rhythm.or(visit.rhythm.as_ref())?;
-        let hurries = hurry_until
-            .or(visit.state.hurry_until)
-            .is_some_and(|until| visit.answered < until);
-        let is_urgent = || self.urgent.covers(&visit.feed.tags, visit.answered);
-        if !limits.adaptive || hurries || is_urgent() {
-            return None;
-        }
-        rhythm.wait(visit.answered, limits.interval, limits.interval_max)
-    }
-
-    /// Where these alerts are grave, feeds that share their tags are asked at their shortest interval from here on.
-    async fn hurry_with(&self, alerts: &[Alert]) -> Result<(), StoreError> {
-        let tags = self.urgent.note(alerts, self.clock.now());
-        if tags.is_empty() {
-            return Ok(());
-        }
-        let (now, watched) = (self.clock.now(), self.watched());
-        let at_ease = self.store.feeds_at_ease().await?;
-        let mut agenda = self.agenda();
-        for (id, last_poll, not_before) in at_ease {
-            let Some(feed) = watched.feeds.get(&id) else {
-                continue;
-            };
-            if feed.tags.iter().any(|tag| tags.contains(tag)) {
-                let polled = last_poll.unwrap_or(Timestamp::MIN);
-                let due = time::after(polled, feed.poll.interval + Duration::from_millis(1));
-                agenda.hasten(id, due.max(now).max(not_before.unwrap_or(Timestamp::MIN)));
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes up after a start what grave alerts of the last hour asked for.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn remember_urgent(&self) -> Result<(), StoreError> {
-        let filter = AlertFilter {
-            since: Some(time::before(self.clock.now(), URGENT_FOR)),
-            severity_min: URGENT_SEVERITY,
-            ..AlertFilter::default()
-        };
-        let rows = self.store.alerts(filter).await?;
-        let alerts: Vec<Alert> = rows.into_iter().map(|row| row.alert).collect();
-        self.hurry_with(&alerts).await
     }
 
     fn announce(&self, feed: &Feed, recorded: &Recorded) {

@@ -12,7 +12,8 @@ use std::{
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::Host;
 
-use crate::envelope::NetError;
+use super::stage;
+use crate::envelope::{NetError, Stage};
 
 /// For looking up one name. The system's resolver has its own, often longer, limits.
 pub const LOOKUP_MAX: Duration = Duration::from_secs(5);
@@ -86,8 +87,8 @@ pub async fn look_up(
     let answer = tokio::time::timeout(LOOKUP_MAX, tokio::net::lookup_host((host, port))).await;
     let found: Vec<SocketAddr> = match answer {
         Err(_) => {
-            return Err(NetError::TimedOut {
-                doing: "looking up the name",
+            return Err(NetError::Late {
+                stage: Stage::Lookup,
                 after: LOOKUP_MAX,
             });
         }
@@ -141,7 +142,9 @@ impl Resolve for Resolver {
         let allow_private = self.allow_private;
         Box::pin(async move {
             // Port 0 stands for the scheme's own; the connector puts in the right one.
+            stage::enter(Stage::Lookup);
             let found = look_up(name.as_str(), 0, allow_private).await?;
+            stage::enter(Stage::Connect);
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }

@@ -14,20 +14,21 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     guard::{Resolver, check_host},
+    stage::{Progress, Stages},
     words::{causes, root_cause, tls_cause},
 };
 use crate::{
-    envelope::{HeaderText, Method, NetError, Request, Response},
+    envelope::{HeaderText, Method, NetError, Request, Response, Stage},
     render::clean_line,
 };
 
-/// For name, connection and TLS together; within the envelope's total.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// A GET waits for the first byte of its answer so long, or half its total where that is longer; the stages before it have
+/// their own limits (`stage`), and the total bounds them all. Of other methods the answer's beginning is the answer.
+const FIRST_BYTE_MAX: Duration = Duration::from_secs(30);
 
 /// Ten thousand hosts polled every five minutes then hold some five hundred idle sockets, and feeds of one host that are
-/// due together still share connections.
+/// due together still share connections: as many as `per_host` lets be in use.
 const IDLE_MAX: Duration = Duration::from_secs(15);
-const IDLE_PER_HOST_MAX: usize = 4;
 
 /// Of an answer that is not the thing asked for: enough for its words.
 const OTHER_BODY_BYTES_MAX: usize = 8 << 10;
@@ -60,9 +61,8 @@ impl Http {
                 .user_agent(user_agent.clone())
                 .tls_backend_preconfigured(tls.clone())
                 .dns_resolver(resolver)
-                .connect_timeout(CONNECT_MAX)
+                .connector_layer(Stages)
                 .pool_idle_timeout(IDLE_MAX)
-                .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
                 .redirect(Policy::none())
                 .referer(false)
                 .no_proxy() // Proxies come from the configuration alone, and the guard would not see past one.
@@ -96,14 +96,20 @@ impl Http {
         let mut moved_to = None;
         loop {
             check(&url, limits.allow_private)?;
+            let progress = Progress::begun();
             let sent = client.execute(compose(client, &request, &first, &url)?);
-            let answer = match timeout_at(deadline, sent).await {
+            let patience = match request.method {
+                Method::Get => FIRST_BYTE_MAX.max(limits.total / 2).min(limits.total),
+                _ => limits.total,
+            };
+            let until = deadline.min(Instant::now() + patience);
+            let answer = match timeout_at(until, progress.follow(sent)).await {
                 Ok(Ok(answer)) => answer,
                 Ok(Err(error)) => return Err(explain(error, &url, "no answer from")),
                 Err(_) => {
-                    return Err(NetError::TimedOut {
-                        doing: "waiting for the answer",
-                        after: limits.total,
+                    return Err(NetError::Late {
+                        stage: progress.stage(),
+                        after: patience,
                     });
                 }
             };
@@ -263,8 +269,10 @@ async fn read(
                 NetError::TooLarge { bytes_max }
             }
             Ok(Err(error)) => explain(error, url, "cannot read the body from"),
-            Err(_) => NetError::TimedOut {
-                doing: "reading the body",
+            Err(_) => NetError::Late {
+                stage: Stage::Body {
+                    bytes: response.body.len(),
+                },
                 after: limits.total,
             },
         };
@@ -304,11 +312,6 @@ fn explain(error: reqwest::Error, url: &Url, what: &str) -> NetError {
     let reason = root_cause(&error);
     if error.is_builder() {
         NetError::Unsendable(format!("{what} {host}: {reason}"))
-    } else if error.is_connect() && error.is_timeout() {
-        NetError::TimedOut {
-            doing: "connecting",
-            after: CONNECT_MAX,
-        }
     } else if io_kind == Some(std::io::ErrorKind::ConnectionRefused) {
         NetError::Connect(format!("{host} refused the connection"))
     } else if error.is_connect() {

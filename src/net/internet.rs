@@ -12,7 +12,7 @@ use rustls::{
 };
 use rustls_platform_verifier::Verifier;
 
-use super::{Net, http::Http, local::Local, mail::Post, program};
+use super::{Net, http::Http, local::Local, mail::Post, program, stage::Sessions};
 use crate::envelope::{Envelope, NetError, Reply};
 
 /// What is the same for everything that leaves.
@@ -104,8 +104,8 @@ pub(super) fn tls_config() -> Result<ClientConfig, String> {
                 .with_no_client_auth()
         }
     };
-    config.resumption =
-        Resumption::store(Arc::new(ClientSessionMemoryCache::new(TLS_SESSIONS_MAX)));
+    let sessions = ClientSessionMemoryCache::new(TLS_SESSIONS_MAX);
+    config.resumption = Resumption::store(Arc::new(Sessions(sessions)));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }

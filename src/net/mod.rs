@@ -9,6 +9,7 @@ pub mod internet;
 mod local;
 mod mail;
 mod program;
+mod stage;
 mod words;
 
 use futures_util::future::BoxFuture;

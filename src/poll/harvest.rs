@@ -57,7 +57,6 @@ pub fn gather(
         renamed,
         unmarked,
         storm,
-        moved_to: None,
     }
 }
 

@@ -387,7 +387,7 @@ fn phrase_miss(matcher: &Matcher<'_>, phrase: u32) -> Option<String> {
     let atoms = phrase.atoms.of(&program.phrase_atoms);
     let missing: Vec<String> = atoms
         .iter()
-        .filter(|atom| !matcher.scratch.page.has(**atom))
+        .filter(|atom| !matcher.scratch.page.signals.has(**atom))
         .filter_map(|atom| program.vocabulary.def(*atom))
         .map(|def| format!("`{}`", def.text))
         .collect();

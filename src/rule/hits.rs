@@ -8,7 +8,8 @@ use super::{
     matcher::{Matcher, Near},
     program::{Node, NodeId, Program},
     query::{self, NearKind, Pattern},
-    tokens::{Part, Span},
+    signals::Span,
+    tokens::Part,
     vocabulary::Atom,
 };
 use crate::model::{Field, Hit};

@@ -23,6 +23,7 @@ mod program;
 mod proof;
 pub mod query;
 mod review;
+mod signals;
 mod tokens;
 mod vocabulary;
 mod weight;

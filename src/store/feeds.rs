@@ -80,7 +80,7 @@ impl Store {
         &self,
         feed: FeedId,
     ) -> Result<(FeedState, Option<Rhythm>), StoreError> {
-        self.read("cannot read a feed", move |connection| {
+        self.read_briefly("cannot read a feed", move |connection| {
             let with_rhythm = |row: &Row<'_>| {
                 let counters = row.get_ref(COLUMNS)?.as_blob_or_null()?;
                 Ok((state(row)?, counters.and_then(Rhythm::from_bytes)))

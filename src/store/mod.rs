@@ -129,6 +129,8 @@ pub struct PollRecord {
     pub wishes: Wishes,
     /// Whether the request had no validators.
     pub is_whole: bool,
+    /// Where permanent redirects led.
+    pub moved_to: Option<String>,
     pub outcome: PollOutcome,
     /// What the operator should know of the feed; see [`Store::notice`].
     pub notices: Vec<Notice>,
@@ -154,6 +156,7 @@ impl PollRecord {
             },
             wishes: Wishes::default(),
             is_whole: false,
+            moved_to: None,
             outcome,
             notices: Vec::new(),
             notices_to: Vec::new(),
@@ -192,7 +195,6 @@ pub struct Harvest {
     pub unmarked: Vec<Item>,
     /// Most keys changed at once: how many items were recognised by other marks.
     pub storm: Option<usize>,
-    pub moved_to: Option<String>,
     /// The rhythm, where this answer taught something about it.
     pub rhythm: Option<Rhythm>,
     /// Items were lost before this answer: the feed is asked at its interval until then.

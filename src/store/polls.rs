@@ -1,5 +1,7 @@
 //! The store's part in polling: which feeds there are, what is new, and the one transaction that records a poll.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, named_params, params};
 
 use super::{
@@ -10,12 +12,22 @@ use super::{
     sqlite::failed,
     stories::Rows,
 };
-use crate::time::Timestamp;
+use crate::{
+    model::{Item, ItemKey},
+    time::Timestamp,
+};
 
 /// What every answer without items changes.
 macro_rules! answered {
     () => {
         "UPDATE feed SET last_poll = :at, next_poll = :next, pace = :pace, not_before = :not_before, last_whole = iif(:whole, :at, last_whole), "
+    };
+}
+
+/// What a good answer changes about the feed's address.
+macro_rules! moved {
+    () => {
+        "moved_times = iif(:moved IS NULL, 0, iif(moved_to IS :moved, moved_times + 1, 1)), moved_to = :moved"
     };
 }
 
@@ -61,34 +73,37 @@ fn record_answer(
     record: &PollRecord,
     outcome: &PollOutcome,
 ) -> rusqlite::Result<usize> {
-    let sql = match outcome {
-        PollOutcome::Unchanged | PollOutcome::Items(_) => concat!(
-            answered!(),
-            "last_success = :at, failures = 0, failing_since = NULL, problem = :problem, max_age_s = :max_age,
-             hurry_until = iif(hurry_until <= :at, NULL, hurry_until), gone = :gone WHERE id = :feed"
-        ),
-        PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => concat!(
-            answered!(),
-            "failures = failures + 1, failing_since = coalesce(failing_since, :at), problem = :problem, max_age_s = :max_age,
-             gone = :gone WHERE id = :feed"
-        ),
-    };
+    let (feed, at) = (record.feed.0, record.at.as_millisecond());
+    let next = record.plan.next_poll.as_millisecond();
+    let pace = record.plan.why.name();
+    let not_before = record.plan.not_before.map(Timestamp::as_millisecond);
     let (problem, gone) = match outcome {
-        PollOutcome::Unchanged | PollOutcome::Items(_) => (None, None),
-        PollOutcome::Failed { problem } => (Some(problem), None),
-        PollOutcome::Gone { problem } => (Some(problem), Some(record.at.as_millisecond())),
+        PollOutcome::Failed { problem } => (problem, None),
+        PollOutcome::Gone { problem } => (problem, Some(at)),
+        PollOutcome::Unchanged | PollOutcome::Items(_) => {
+            return connection
+                .prepare_cached(concat!(
+                    answered!(),
+                    "last_success = :at, failures = 0, failing_since = NULL, problem = NULL, gone = NULL, max_age_s = :max_age,
+                     hurry_until = iif(hurry_until <= :at, NULL, hurry_until), ",
+                    moved!(),
+                    " WHERE id = :feed"
+                ))?
+                .execute(named_params! {
+                    ":feed": feed, ":at": at, ":next": next, ":pace": pace, ":not_before": not_before, ":whole": record.is_whole,
+                    ":max_age": record.wishes.max_age_s, ":moved": record.moved_to,
+                });
+        }
     };
-    connection.prepare_cached(sql)?.execute(named_params! {
-        ":feed": record.feed.0,
-        ":at": record.at.as_millisecond(),
-        ":next": record.plan.next_poll.as_millisecond(),
-        ":pace": record.plan.why.name(),
-        ":not_before": record.plan.not_before.map(Timestamp::as_millisecond),
-        ":whole": record.is_whole,
-        ":max_age": record.wishes.max_age_s,
-        ":problem": problem,
-        ":gone": gone,
-    })
+    connection
+        .prepare_cached(concat!(
+            answered!(),
+            "failures = failures + 1, failing_since = coalesce(failing_since, :at), problem = :problem, gone = :gone WHERE id = :feed"
+        ))?
+        .execute(named_params! {
+            ":feed": feed, ":at": at, ":next": next, ":pace": pace, ":not_before": not_before, ":whole": record.is_whole,
+            ":problem": problem, ":gone": gone,
+        })
 }
 
 fn record_items(
@@ -129,7 +144,8 @@ fn record_items(
             "UPDATE seen SET listed_day = ?3 WHERE feed = ?1 AND key = ?2 AND listed_day < ?3",
         )
         .map_err(&cannot)?;
-    for key in &harvest.listed {
+    let new: HashSet<ItemKey> = harvest.new.iter().map(Item::key).collect();
+    for key in harvest.listed.iter().filter(|key| !new.contains(key)) {
         list.execute(params![record.feed.0, signed(*key), today])
             .map_err(&cannot)?;
     }
@@ -170,7 +186,7 @@ fn record_items(
                 ":hurry": harvest.hurry_until.map(Timestamp::as_millisecond),
                 ":at": at,
                 ":new": recorded.new_items,
-                ":moved": harvest.moved_to,
+                ":moved": record.moved_to,
                 ":feed": record.feed.0,
             })
         })

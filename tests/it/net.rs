@@ -291,19 +291,19 @@ async fn every_wait_ends() {
         _ => Answer::Drip(head.into()),
     })
     .await;
-    for (path, doing) in [
-        ("/hang", "waiting for the answer"),
-        ("/headers", "waiting for the answer"),
-        ("/body", "reading the body"),
+    // The kernel takes connections for a listener that nobody looks after: a handshake that never comes.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let no_tls = format!("https://{}/", silent.local_addr().unwrap());
+    for (url, words) in [
+        (server.url("/hang"), "first byte: none in 300ms"),
+        (server.url("/headers"), "first byte: none in 300ms"),
+        (server.url("/body"), "body: cut off at 300ms, "),
+        (no_tls, "TLS: no handshake in 300ms"),
     ] {
-        let mut request = get(&server.url(path));
+        let mut request = get(&url);
         request.limits.total = Duration::from_millis(300);
-        let after = request.limits.total;
-        assert_eq!(
-            send(request).await,
-            Err(NetError::TimedOut { doing, after }),
-            "{path}"
-        );
+        let told = send(request).await.unwrap_err().to_string();
+        assert!(told.starts_with(words), "{url}: {told}");
     }
 }
 
