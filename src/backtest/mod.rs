@@ -64,7 +64,7 @@ pub struct Opened {
     pub per: Per,
     /// As it was opened.
     pub alert: Alert,
-    /// Its last revision.
+    /// Its last revision, with its story as it stood in the end.
     pub last: Alert,
 }
 
@@ -148,9 +148,10 @@ impl<'r> Trial<'r> {
                 matched: at,
             };
             let Ok(decision) = judge::judge(&matched, &past, at);
-            if let Some(story) = past.record(at, &decision) {
-                outcome.linked.push(Linked { number, story });
-            }
+            let story = past.record(at, &decision);
+            outcome
+                .linked
+                .extend(story.map(|story| Linked { number, story }));
             for rule in rules {
                 let id = self.rules.rules().get(rule).map(|rule| &rule.id);
                 let mut judged = decision
@@ -170,6 +171,11 @@ impl<'r> Trial<'r> {
                 });
             }
             outcome.take(number, &decision, self.rules, &mut opened);
+        }
+        for opened in &mut outcome.opened {
+            if let Some(story) = past.story_named(&opened.last.story.id) {
+                opened.last.story = story;
+            }
         }
         outcome
     }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    model::AlertStory,
     story::{KEY_TEXTS_MAX, Origin, Recent, Told, day_of},
     time::{self, Timestamp},
 };
@@ -21,6 +22,7 @@ pub struct Memory {
     /// How many texts of a day have a word.
     words: HashMap<u64, BTreeMap<i64, u32>>,
     stories: Vec<Story>,
+    by_uid: HashMap<String, usize>,
     rates: HashMap<String, RuleRate>,
     /// When it all began: rules are counted since then.
     began: Option<Timestamp>,
@@ -84,10 +86,17 @@ impl Memory {
         Some(number)
     }
 
+    /// A story as it stands.
+    pub fn story_named(&self, uid: &str) -> Option<AlertStory> {
+        let story = self.stories.get(*self.by_uid.get(uid)?)?;
+        Some(super::told_by(&story.uid, story.items, &story.told))
+    }
+
     fn join(&mut self, at: Timestamp, joined: &Joined) -> usize {
         let known = joined.story.and_then(|story| usize::try_from(story).ok());
         let number = known.unwrap_or(self.stories.len());
         if number >= self.stories.len() {
+            self.by_uid.insert(joined.story_uid.clone(), number);
             self.stories.push(Story {
                 uid: joined.story_uid.clone(),
                 items: 0,

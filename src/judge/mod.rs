@@ -240,13 +240,7 @@ impl<'a, P: Past + ?Sized> Case<'a, P> {
             past,
             now,
             known: known_id,
-            story: AlertStory {
-                id: uid.clone(),
-                items: items + u32::from(is_another_item),
-                publishers: names(told.iter().map(|told| &told.publisher)),
-                origins: u32::try_from(names(told.iter().map(|told| &told.origin)).len())
-                    .unwrap_or(u32::MAX),
-            },
+            story: told_by(&uid, items + u32::from(is_another_item), &told),
             told,
             is_copy: copied.is_some(),
             joined: Joined {
@@ -438,6 +432,17 @@ impl<'a, P: Past + ?Sized> Case<'a, P> {
             .chain(needs)
             .filter(|(publishers, within)| self.publishers(*within) >= *publishers);
         reached.map(|(publishers, _)| publishers).max().unwrap_or(0)
+    }
+}
+
+/// A story as a document shows it.
+fn told_by(uid: &str, items: u32, told: &[Told]) -> AlertStory {
+    let origins = names(told.iter().map(|told| &told.origin)).len();
+    AlertStory {
+        id: uid.to_owned(),
+        items,
+        publishers: names(told.iter().map(|told| &told.publisher)),
+        origins: u32::try_from(origins).unwrap_or(u32::MAX),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::{
     AlertFilter, AlertRow, ArchivedItem, DeliveryRow, EditRow, JudgementRow, Store, StoreError,
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     judge::BASELINE_MAX,
-    model::Item,
+    model::{Alert, AlertStory, Item},
     story::{STORY_ALIVE, WINDOW_DAYS, day_of},
     time::{self, Timestamp},
 };
@@ -22,7 +22,7 @@ use crate::{
 const SWEEP_ROWS_MAX: usize = 2_000;
 
 impl Store {
-    /// The alerts that pass the filter at their latest revision, the one that changed last at the end, with their deliveries.
+    /// The alerts that pass the filter at their latest revision, each with its story as it stands now, the one that changed last at the end, with their deliveries.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -50,8 +50,11 @@ impl Store {
             while let Some(row) = rows.next().map_err(&cannot)? {
                 let number: i64 = row.get(0).map_err(&cannot)?;
                 let document: String = row.get(2).map_err(&cannot)?;
-                let alert = serde_json::from_str(&document)
+                let mut alert: Alert = serde_json::from_str(&document)
                     .map_err(|error| StoreError::Failed(format!("cannot read alert {number}: {error}")))?;
+                if let Some(story) = story_now(connection, number).map_err(&cannot)? {
+                    alert.story = story;
+                }
                 alerts.push(AlertRow { changed: row.get(1).map_err(&cannot)?, alert, deliveries: deliveries(connection, number).map_err(&cannot)? });
             }
             Ok(alerts)
@@ -240,6 +243,30 @@ impl Store {
         })
         .await
     }
+}
+
+/// The story of an alert as it stands now; `None` where it is forgotten, or the alert tells of none.
+fn story_now(connection: &Connection, alert: i64) -> rusqlite::Result<Option<AlertStory>> {
+    let found: Option<(i64, String, u32)> = connection
+        .prepare_cached("SELECT story.id, story.uid, items FROM story JOIN alert ON alert.story = story.id WHERE alert.id = ?1")?
+        .query_row([alert], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((story, id, items)) = found else {
+        return Ok(None);
+    };
+    let publishers = connection
+        .prepare_cached("SELECT DISTINCT publisher FROM told WHERE story = ?1 ORDER BY publisher")?
+        .query_map([story], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let origins = connection
+        .prepare_cached("SELECT count(DISTINCT origin) FROM told WHERE story = ?1")?
+        .query_row([story], |row| row.get(0))?;
+    Ok(Some(AlertStory {
+        id,
+        items,
+        publishers,
+        origins,
+    }))
 }
 
 fn deliveries(connection: &Connection, alert: i64) -> rusqlite::Result<Vec<DeliveryRow>> {
