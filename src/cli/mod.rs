@@ -20,6 +20,7 @@ mod labelled;
 mod man;
 mod run;
 mod scan;
+mod scores;
 mod show;
 mod terms;
 mod why;
