@@ -4,21 +4,35 @@
 //! at a time probes it; when it has come back, everything owed to it is due at once, oldest first. A delivery given up is
 //! kept as dead with its reason, never dropped.
 
+mod beat;
+mod rounds;
+mod silenced;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use tokio::sync::Notify;
+
+use self::rounds::Parcel;
 use crate::{
     envelope::NetError,
+    model::{Alert, Notice, NoticeKind, Severity},
     net::Net,
-    notify::{Message, Receiver, Verdict},
+    notify::{
+        Message, Receiver, Verdict,
+        bundle::{self, BundleKind},
+    },
     schedule,
     store::{DisabledReceiver, Owed, Settlement, Store, StoreError},
+    tell,
     time::{self, Clock, Timestamp},
     work::{Job, Leased},
 };
+
+pub use silenced::words_of;
 
 /// The shortest and the longest wait between two attempts of one delivery.
 const WAIT_MIN: Duration = Duration::from_secs(1);
@@ -33,6 +47,10 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(3 * 86_400);
 const FAILING_AFTER: u32 = 3;
 /// A receiver that failed for so long was away: when it is back, all that it is owed is due at once.
 const AWAY_AFTER: Duration = Duration::from_secs(10);
+/// A receiver that failed for so long is told to the operator, through others.
+const TELL_AFTER: Duration = Duration::from_secs(300);
+/// A service's handle for a message is not kept where it is longer.
+const HANDLE_BYTES_MAX: usize = 1_000;
 /// How long what could not be recorded waits.
 const STORE_REST: Duration = Duration::from_secs(5);
 
@@ -41,13 +59,20 @@ pub struct Postman {
     store: Store,
     net: Arc<dyn Net>,
     clock: Clock,
+    /// Rung when the operator is owed a notice.
+    owed: Arc<Notify>,
     doors: Mutex<HashMap<String, Door>>,
+    notices_to: Mutex<Vec<String>>,
 }
 
 /// One receiver as the postman knows it. Nothing here matters after a restart.
 struct Door {
     receiver: Arc<Receiver>,
     running: Vec<i64>,
+    /// It may have deliveries that were given up: the operator was told, or the daemon has just started.
+    may_have_dead: bool,
+    /// The operator may have been told that it fails.
+    may_be_told: bool,
     /// In a row, over all its deliveries.
     failures: u32,
     /// When the first of them was.
@@ -77,7 +102,7 @@ impl Door {
 pub struct Round {
     postman: Arc<Postman>,
     receiver: Arc<Receiver>,
-    owed: Vec<Owed>,
+    parcels: Vec<Parcel>,
     claimed: Vec<i64>,
 }
 
@@ -100,51 +125,46 @@ impl Job for Deliveries {
             work: Vec::new(),
             next: None,
         };
-        for (receiver, running, rounds, rests_until) in self.0.open_doors(now) {
-            let batch = receiver.notifier.batch();
-            let rounds = rounds.min(free - leased.work.len());
-            let mut running = running;
-            if rounds > 0 {
-                let mut owed = self
-                    .0
-                    .store
-                    .due_deliveries(receiver.name.clone(), running.clone(), now, rounds * batch)
-                    .await?;
-                while !owed.is_empty() {
-                    let rest = owed.split_off(owed.len().min(batch));
-                    running.extend(owed.iter().map(|owed| owed.id));
-                    leased
-                        .work
-                        .push(self.0.claim(&receiver, std::mem::replace(&mut owed, rest)));
-                }
+        for (receiver, mut running, rounds, rests_until) in self.0.open_doors(now) {
+            let mut falls_due = |at: Timestamp| {
+                leased.next = Some(leased.next.map_or(at, |earlier: Timestamp| earlier.min(at)));
+            };
+            if let Some(next) = self.0.by_the_clock(&receiver, now).await? {
+                falls_due(next);
             }
-            if let Some(next) = self
-                .0
-                .store
-                .next_delivery(receiver.name.clone(), running)
-                .await?
-            {
-                // What is due but has no place here is leased when a place becomes free.
-                let next = next.max(rests_until);
-                if next > now {
-                    leased.next = Some(leased.next.map_or(next, |earlier| earlier.min(next)));
-                }
+            let rounds = rounds.min(free - leased.work.len());
+            for parcels in self.0.rounds(&receiver, &running, now, rounds).await? {
+                let round = self.0.claim(&receiver, parcels);
+                running.extend(&round.claimed);
+                leased.work.push(round);
+            }
+            let name = receiver.name.clone();
+            let (is_due, next) = self.0.store.next_delivery(name, running, now).await?;
+            // What is due but has no place here is leased when a place becomes free.
+            if is_due && rests_until > now {
+                falls_due(rests_until);
+            }
+            if let Some(next) = next {
+                falls_due(next.max(rests_until));
             }
         }
         Ok(leased)
     }
 
     async fn run(&self, mut round: Round) {
-        let mut settled = Vec::with_capacity(round.owed.len());
+        let mut settled = Vec::with_capacity(round.claimed.len());
         let mut is_away = false;
-        for owed in std::mem::take(&mut round.owed) {
+        for parcel in std::mem::take(&mut round.parcels) {
             if is_away {
                 // The rest of the round stays due; the door rests.
                 break;
             }
-            let (settlement, went_through) = self.0.deliver(&round.receiver, &owed).await;
+            let (settlement, went_through) = self.0.deliver(&round.receiver, &parcel).await;
             is_away = !went_through;
-            settled.extend(settlement.map(|settlement| (owed.id, settlement)));
+            if let Some(settlement) = settlement {
+                let each = parcel.owed.iter().map(|owed| (owed.id, settlement.clone()));
+                settled.extend(each);
+            }
         }
         // What went out and cannot be recorded (a full disk) stays claimed, so that it does not go out again and again.
         let mut has_failed = false;
@@ -159,22 +179,29 @@ impl Job for Deliveries {
             }
             tokio::time::sleep(STORE_REST).await;
         }
+        self.0.tell_of_dead(&round.receiver, &settled).await;
     }
 }
 
 impl Postman {
     /// Delivers to nobody until [`Postman::serve`] is called.
-    pub fn new(store: Store, net: Arc<dyn Net>, clock: Clock) -> Postman {
+    pub fn new(store: Store, net: Arc<dyn Net>, clock: Clock, owed: Arc<Notify>) -> Postman {
         Postman {
             store,
             net,
             clock,
+            owed,
             doors: Mutex::new(HashMap::new()),
+            notices_to: Mutex::new(Vec::new()),
         }
     }
 
     /// Serves these receivers from here on. Each gets a fresh start: the operator has just looked at them.
-    pub fn serve(&self, receivers: &[Arc<Receiver>]) {
+    pub fn serve(&self, receivers: &[Arc<Receiver>], notices_to: &[String]) {
+        *self
+            .notices_to
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = notices_to.to_vec();
         let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
         let mut before = std::mem::take(&mut *doors);
         for receiver in receivers {
@@ -184,6 +211,8 @@ impl Postman {
             let door = Door {
                 receiver: receiver.clone(),
                 running,
+                may_have_dead: true,
+                may_be_told: true,
                 failures: 0,
                 failing_since: Timestamp::MIN,
                 is_away: false,
@@ -201,6 +230,11 @@ impl Postman {
             .map(|receiver| receiver.notifier.slots())
             .sum::<usize>()
             .max(1)
+    }
+
+    /// Whether the receiver counts as failing.
+    fn is_failing(&self, name: &str) -> bool {
+        self.door(name, |door| door.failures >= FAILING_AFTER) == Some(true)
     }
 
     fn door<T>(&self, name: &str, with: impl FnOnce(&mut Door) -> T) -> Option<T> {
@@ -231,25 +265,70 @@ impl Postman {
         open
     }
 
-    fn claim(self: &Arc<Self>, receiver: &Arc<Receiver>, owed: Vec<Owed>) -> Round {
-        let claimed: Vec<i64> = owed.iter().map(|owed| owed.id).collect();
+    fn claim(self: &Arc<Self>, receiver: &Arc<Receiver>, parcels: Vec<Parcel>) -> Round {
+        let claimed: Vec<i64> = parcels
+            .iter()
+            .flat_map(|parcel| parcel.owed.iter().map(|owed| owed.id))
+            .collect();
         self.door(&receiver.name, |door| door.running.extend(&claimed));
         Round {
             postman: self.clone(),
             receiver: receiver.clone(),
-            owed,
+            parcels,
             claimed,
         }
     }
 
     /// One attempt: how it is to be recorded (not at all after a 410: it stays owed as it is), and whether the receiver is there.
-    async fn deliver(&self, receiver: &Receiver, owed: &Owed) -> (Option<Settlement>, bool) {
-        let id = idempotency_key(owed);
-        let message = Message::new(&id, &owed.alert, self.clock.now());
+    async fn deliver(&self, receiver: &Receiver, parcel: &Parcel) -> (Option<Settlement>, bool) {
+        let Some(owed) = parcel.owed.last() else {
+            return (None, true);
+        };
+        let first = parcel.owed.first().unwrap_or(owed);
+        let alerts: Vec<Alert> = match parcel.owed.len() {
+            1 if parcel.bundle.is_none() => Vec::new(),
+            _ => parcel.owed.iter().map(|owed| owed.alert.clone()).collect(),
+        };
+        let (id, bundle) = match &parcel.bundle {
+            Some(formed) => {
+                let kind = BundleKind::parse(&formed.kind).unwrap_or(BundleKind::Digest);
+                let id = format!("{}-{}", kind.name(), formed.id);
+                let document = bundle::document(kind, &id, &alerts, formed.formed);
+                (key(&id, 1, &owed.receiver), Some(document))
+            }
+            None => (idempotency_key(owed), None),
+        };
+        let past = match receiver.notifier.past_max() {
+            0 => Vec::new(),
+            max => match self.store.had_by(receiver.name.clone(), max).await {
+                Ok(past) => past,
+                // Written without them, the file would lose its past.
+                Err(error) => {
+                    let due = time::after(self.clock.now(), STORE_REST);
+                    let problem = error.to_string();
+                    return (Some(Settlement::Again { due, problem }), false);
+                }
+            },
+        };
+        let message = Message {
+            id: &id,
+            alert: bundle.as_ref().unwrap_or(&owed.alert),
+            alerts: &alerts,
+            handle: owed.handle.as_deref().filter(|_| alerts.is_empty()),
+            past: &past,
+            now: self.clock.now(),
+        };
+        let mut handle = None;
         let verdict = match receiver.notifier.compose(&message) {
             Err(problem) => Verdict::Refused(problem),
             Ok(envelope) => match self.net.send(envelope).await {
-                Ok(reply) => receiver.notifier.verdict(&reply, self.clock.now()),
+                Ok(reply) => {
+                    handle = receiver
+                        .notifier
+                        .handle(&reply)
+                        .filter(|handle| handle.len() <= HANDLE_BYTES_MAX && alerts.is_empty());
+                    receiver.notifier.verdict(&reply, self.clock.now())
+                }
                 Err(NetError::Unsendable(problem)) => Verdict::Refused(problem),
                 Err(error) => Verdict::TryAfter(None, error.to_string()),
             },
@@ -259,7 +338,11 @@ impl Postman {
             Verdict::Accepted => {
                 self.came_through(receiver, now).await;
                 tracing::debug!(receiver = %receiver.name, alert = %owed.alert.id, attempts = owed.attempts + 1, "delivered");
-                (Some(Settlement::Done), true)
+                (Some(Settlement::Done { handle }), true)
+            }
+            Verdict::Anew(problem) if owed.handle.is_some() => {
+                self.came_through(receiver, now).await;
+                (Some(Settlement::Anew { problem }), true)
             }
             Verdict::Anew(problem) | Verdict::Refused(problem) => {
                 // The receiver is there; it is this message that it will never take.
@@ -268,8 +351,8 @@ impl Postman {
                 (Some(Settlement::Dead { problem }), true)
             }
             Verdict::TryAfter(asked, problem) => {
-                self.went_wrong(receiver, now, asked, &problem);
-                let age = time::until(owed.owed_since, now);
+                self.went_wrong(receiver, now, asked, &problem).await;
+                let age = time::until(first.owed_since, now);
                 if age >= GIVE_UP_AFTER {
                     Self::log_dead(receiver, owed, &problem);
                     return (Some(Settlement::Dead { problem }), false);
@@ -286,6 +369,10 @@ impl Postman {
     }
 
     async fn came_through(&self, receiver: &Receiver, now: Timestamp) {
+        let was_told = self.door(&receiver.name, |door| std::mem::take(&mut door.may_be_told));
+        if was_told == Some(true) {
+            self.tell(receiver, NoticeKind::ReceiverFailing, None).await;
+        }
         let was_away = self.door(&receiver.name, |door| {
             let failures = std::mem::take(&mut door.failures);
             std::mem::take(&mut door.is_away).then_some((failures, door.failing_since))
@@ -303,7 +390,7 @@ impl Postman {
         }
     }
 
-    fn went_wrong(
+    async fn went_wrong(
         &self,
         receiver: &Receiver,
         now: Timestamp,
@@ -330,9 +417,27 @@ impl Postman {
             };
             door.rests_until = time::after(now, rest.max(asked.unwrap_or_default()));
             door.is_away = is_failing && failed_for >= AWAY_AFTER;
-            door.is_away && !was_away
+            (door.is_away && !was_away, failed_for)
         });
-        if began_to_fail == Some(true) {
+        let Some((began_to_fail, failed_for)) = began_to_fail else {
+            return;
+        };
+        if failed_for >= TELL_AFTER {
+            let since = time::show_duration(failed_for);
+            let text = format!(
+                "receiver {} fails for {since}: {problem}; what it is owed is kept and tried again",
+                receiver.name
+            );
+            let was_told = self.door(&receiver.name, |door| {
+                std::mem::replace(&mut door.may_be_told, true)
+            });
+            // The store keeps one open notice; asking it at every attempt would be a write for nothing.
+            if was_told == Some(false) || failed_for < 2 * TELL_AFTER {
+                self.tell(receiver, NoticeKind::ReceiverFailing, Some(text))
+                    .await;
+            }
+        }
+        if began_to_fail {
             tracing::warn!(
                 receiver = %receiver.name, reason = %problem,
                 "receiver fails; what it is owed is kept and tried again"
@@ -346,6 +451,13 @@ impl Postman {
             receiver = %receiver.name, %reason,
             "receiver wants nothing more; what it is owed is kept. Correct or remove it, then reload"
         );
+        let text = format!(
+            "receiver {} wants nothing more: {reason}; what it is owed is kept. Correct or remove it, then reload",
+            receiver.name
+        );
+        self.door(&receiver.name, |door| door.may_be_told = true);
+        self.tell(receiver, NoticeKind::ReceiverFailing, Some(text))
+            .await;
         let disabled = DisabledReceiver {
             name: receiver.name.clone(),
             since: now,
@@ -353,6 +465,67 @@ impl Postman {
         };
         if let Err(error) = self.store.disable_receiver(disabled).await {
             tracing::error!(receiver = %receiver.name, %error, "cannot note that the receiver is disabled");
+        }
+    }
+
+    /// Tells the operator of deliveries that were given up, or that none are left.
+    async fn tell_of_dead(&self, receiver: &Receiver, settled: &[(i64, Settlement)]) {
+        let problem = settled.iter().find_map(|(_, settlement)| match settlement {
+            Settlement::Dead { problem } => Some(problem),
+            _ => None,
+        });
+        let mut had_dead = false;
+        self.door(&receiver.name, |door| {
+            had_dead = std::mem::replace(&mut door.may_have_dead, problem.is_some());
+        });
+        match problem {
+            Some(problem) => {
+                let text = format!(
+                    "a delivery to {} was given up: {problem}; see wirewatch deliveries --dead, and wirewatch deliveries retry",
+                    receiver.name
+                );
+                self.tell(receiver, NoticeKind::DeadLetter, Some(text))
+                    .await;
+            }
+            None if had_dead && !settled.is_empty() => {
+                match self.store.has_dead(receiver.name.clone()).await {
+                    Ok(false) => self.tell(receiver, NoticeKind::DeadLetter, None).await,
+                    _ => {
+                        self.door(&receiver.name, |door| door.may_have_dead = true);
+                    }
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Tells the operator of a receiver, through the others; without a text, that the condition is over.
+    async fn tell(&self, receiver: &Receiver, kind: NoticeKind, text: Option<String>) {
+        let to: Vec<String> = {
+            let to = self
+                .notices_to
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            to.iter()
+                .filter(|name| **name != receiver.name)
+                .cloned()
+                .collect()
+        };
+        let is_over = text.is_none();
+        let notice = Notice {
+            kind,
+            subject: receiver.name.clone(),
+            text: text.unwrap_or_else(|| match kind {
+                NoticeKind::DeadLetter => format!("nothing given up is left for {}", receiver.name),
+                _ => format!("receiver {} takes alerts again", receiver.name),
+            }),
+            url: String::new(),
+            severity: Severity::High,
+            is_over,
+        };
+        if let Err(error) = tell::tell(&self.store, notice, &to, self.clock.now(), &self.owed).await
+        {
+            tracing::error!(receiver = %receiver.name, %error, "cannot record a notice");
         }
     }
 
@@ -366,8 +539,11 @@ impl Postman {
 
 /// The idempotency key of (alert, revision, receiver), the same on every attempt. Standard Webhooks wants no full stop in it.
 pub fn idempotency_key(owed: &Owed) -> String {
-    let receiver: String = owed
-        .receiver
+    key(&owed.alert.id, owed.alert.revision, &owed.receiver)
+}
+
+fn key(id: &str, revision: u32, receiver: &str) -> String {
+    let receiver: String = receiver
         .chars()
         .map(|c| {
             if c.is_ascii_alphanumeric() || c == '-' {
@@ -377,5 +553,5 @@ pub fn idempotency_key(owed: &Owed) -> String {
             }
         })
         .collect();
-    format!("{}-{}-{receiver}", owed.alert.id, owed.alert.revision)
+    format!("{id}-{revision}-{receiver}")
 }

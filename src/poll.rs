@@ -7,6 +7,7 @@
 mod ask;
 mod change;
 mod harvest;
+mod push;
 mod tally;
 mod think;
 mod turn;
@@ -32,6 +33,7 @@ use self::{
 };
 use crate::{
     envelope::{Reply, Response},
+    hub::{self, Announced},
     judge::{self, Matched},
     model::{Feed, Item, ItemKey, PollLimits, Validators},
     net::Net,
@@ -47,6 +49,7 @@ use crate::{
     time::{self, Clock, Timestamp},
 };
 
+pub use push::PushTaken;
 pub use tally::Tally;
 pub use turn::Polls;
 
@@ -98,6 +101,8 @@ pub struct Poller {
     agenda: Mutex<Agenda<FeedId>>,
     /// Rung when deliveries are owed.
     owed: Arc<Notify>,
+    /// Rung when a hub is to be asked for something.
+    hubs_changed: Arc<Notify>,
     tally: Tally,
     thinkers: Thinkers,
     urgent: Urgent,
@@ -114,6 +119,7 @@ impl Poller {
         net: Arc<dyn Net>,
         clock: Clock,
         owed: Arc<Notify>,
+        hubs_changed: Arc<Notify>,
     ) -> std::io::Result<Poller> {
         let nothing = Watched {
             feeds: HashMap::new(),
@@ -130,6 +136,7 @@ impl Poller {
             watched: RwLock::new(Arc::new(nothing)),
             agenda: Mutex::new(Agenda::new(1)),
             owed,
+            hubs_changed,
             tally: Tally::default(),
             thinkers: Thinkers::start(clock)?,
             urgent: Urgent::default(),
@@ -228,25 +235,37 @@ impl Poller {
                 self.settle(&visit, PollOutcome::Failed { problem }, polled)
                     .await
             }
-            Answer::Body(response) => match self.read(response).await {
-                Ok((parsed, validators)) => {
-                    let published = parsed.items.iter().filter_map(|item| item.published);
-                    visit.wishes = (visit.wishes).with_document(&parsed.hints, published.collect());
-                    let keys = parsed.items.iter().map(Item::key).collect();
-                    let unseen = self.store.unseen(id, keys).await?;
-                    let harvest = harvest::gather(&visit, parsed, validators, &unseen);
-                    self.record_items(&visit, harvest).await
+            Answer::Body(response) => {
+                let pointers = hub::Pointers::of(&response);
+                match self.read(response).await {
+                    Ok((parsed, validators)) => {
+                        let published = parsed.items.iter().filter_map(|item| item.published);
+                        visit.wishes =
+                            (visit.wishes).with_document(&parsed.hints, published.collect());
+                        let keys = parsed.items.iter().map(Item::key).collect();
+                        let unseen = self.store.unseen(id, keys).await?;
+                        let announced = match parsed.is_partial {
+                            true => Announced::Unknown,
+                            false => hub::announced(&pointers, &parsed.hints),
+                        };
+                        let harvest = harvest::gather(&visit, parsed, validators, &unseen);
+                        let harvest = Harvest {
+                            announced,
+                            ..harvest
+                        };
+                        self.record_items(&visit, harvest, PollOutcome::Items).await
+                    }
+                    Err(ParseError::NotAFeed(problem)) => {
+                        self.settle(&visit, PollOutcome::Failed { problem }, Polled::NotAFeed)
+                            .await
+                    }
+                    Err(ParseError::Broken(problem)) => {
+                        let polled = visit.failed(None);
+                        self.settle(&visit, PollOutcome::Failed { problem }, polled)
+                            .await
+                    }
                 }
-                Err(ParseError::NotAFeed(problem)) => {
-                    self.settle(&visit, PollOutcome::Failed { problem }, Polled::NotAFeed)
-                        .await
-                }
-                Err(ParseError::Broken(problem)) => {
-                    let polled = visit.failed(None);
-                    self.settle(&visit, PollOutcome::Failed { problem }, polled)
-                        .await
-                }
-            },
+            }
         }
     }
 
@@ -302,6 +321,7 @@ impl Poller {
         &self,
         visit: &Visit<'_>,
         harvest: Harvest,
+        outcome: fn(Harvest) -> PollOutcome,
     ) -> Result<Timestamp, StoreError> {
         let Visit {
             feed,
@@ -355,7 +375,7 @@ impl Poller {
                 },
             )
         };
-        let outcome = PollOutcome::Items(harvest);
+        let outcome = outcome(harvest);
         let polled = match is_first_contact {
             true => Polled::First,
             false => Polled::Answered,
@@ -394,6 +414,7 @@ impl Poller {
         } = *visit;
         let plan = match &outcome {
             PollOutcome::Gone { .. } => Plan::NEVER,
+            PollOutcome::Pushed(_) => state.plan,
             _ => schedule::plan(Case {
                 name: &feed.name,
                 limits: &feed.poll,
@@ -402,11 +423,13 @@ impl Poller {
                 fresh: visit.fresh,
                 wishes: visit.wishes,
                 rhythm: self.wait_by_rhythm(visit, &outcome),
+                pushed: push::lasts(state, answered),
             }),
         };
         let contact = match &outcome {
             PollOutcome::Unchanged | PollOutcome::Items(_) => Contact::Answered,
             PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => Contact::Failing,
+            PollOutcome::Pushed(_) => Contact::Pushed,
         };
         let changed = StateChange::of(visit, &outcome);
         let poll = PollRecord {
@@ -424,6 +447,9 @@ impl Poller {
         if !recorded.notices.is_empty() {
             recorded.notices.iter().for_each(tell::log);
             self.owed.notify_one();
+        }
+        if recorded.has_hub_changed {
+            self.hubs_changed.notify_one();
         }
         self.tally.note(state.id, contact);
         changed.log(feed, state);

@@ -10,7 +10,7 @@ use anyhow::Context;
 use globset::GlobMatcher;
 use tokio::runtime::Runtime;
 
-use super::{Globals, scan, show};
+use super::{Globals, latency, scan, show};
 use crate::{
     model::{AlertStatus, Severity},
     store::{AlertFilter, AlertRow, DeliveryRow, Store, StoreError},
@@ -39,6 +39,9 @@ pub struct Args {
     /// Only alerts of this severity or above
     #[arg(long, value_name = "LEVEL", value_parser = scan::parse_severity, default_value = "info")]
     severity: Severity,
+    /// Instead of alerts, how long each stage took by feed and by receiver: median and 95th percentile
+    #[arg(long, conflicts_with = "follow")]
+    latency: bool,
     /// One alert document a line, with its deliveries
     #[arg(long)]
     json: bool,
@@ -56,6 +59,10 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
         (true, _) => Layout::Json,
         (_, true) => Layout::Terminal,
         _ => Layout::Lines,
+    };
+    let is_wanted = |row: &AlertRow| {
+        let rule = args.rule.as_ref();
+        rule.is_none_or(|rule| rule.is_match(&row.alert.rule))
     };
     let mut store = None;
     let mut is_told = false;
@@ -78,12 +85,20 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
                 .block_on(store.alerts(filter.clone()))
                 .context("cannot list the alerts")?;
             filter.after = rows.last().map(|row| row.changed).or(filter.after);
+            if args.latency {
+                let wanted: Vec<AlertRow> = rows.into_iter().filter(|row| is_wanted(row)).collect();
+                let lines = latency::lines(&wanted, args.json);
+                super::print(
+                    lines
+                        .iter()
+                        .map(|line| format!("{line}\n"))
+                        .collect::<String>()
+                        .as_bytes(),
+                )?;
+                return Ok(ExitCode::SUCCESS);
+            }
             let mut out = anstream::AutoStream::auto(io::stdout().lock());
-            let wanted = rows.iter().filter(|row| {
-                args.rule
-                    .as_ref()
-                    .is_none_or(|rule| rule.is_match(&row.alert.rule))
-            });
+            let wanted = rows.iter().filter(|row| is_wanted(row));
             for row in wanted {
                 layout
                     .print(&mut out, row, Clock::System.now())
@@ -131,19 +146,7 @@ impl Layout {
             Layout::Terminal => paragraph(out, row, now),
             Layout::Lines => writeln!(out, "{}", line(row)),
             Layout::Json => {
-                #[derive(serde::Serialize)]
-                struct Document<'a> {
-                    #[serde(flatten)]
-                    alert: &'a crate::model::Alert,
-                    deliveries: &'a [DeliveryRow],
-                }
-                serde_json::to_writer(
-                    &mut *out,
-                    &Document {
-                        alert: &row.alert,
-                        deliveries: &row.deliveries,
-                    },
-                )?;
+                serde_json::to_writer(&mut *out, row)?;
                 out.write_all(b"\n")
             }
         }
@@ -209,6 +212,12 @@ fn paragraph(out: &mut impl Write, row: &AlertRow, now: Timestamp) -> io::Result
             show::count(u64::from(alert.story.items), "item", "items")
         ));
     }
+    if let Some(at) = row.acknowledged {
+        about.push(format!("acknowledged {}", show::age(now, at)));
+    }
+    if row.wrong.is_some() {
+        about.push("called wrong".to_owned());
+    }
     about.retain(|part| !part.is_empty());
     writeln!(
         out,
@@ -218,7 +227,7 @@ fn paragraph(out: &mut impl Write, row: &AlertRow, now: Timestamp) -> io::Result
     let done: Vec<_> = row
         .deliveries
         .iter()
-        .filter(|delivery| delivery.state == "done")
+        .filter(|delivery| is_plain(delivery))
         .map(|delivery| delivery.receiver.as_str())
         .collect();
     if !done.is_empty() {
@@ -228,19 +237,23 @@ fn paragraph(out: &mut impl Write, row: &AlertRow, now: Timestamp) -> io::Result
             show::safe(&done.join(", "))
         )?;
     }
-    for delivery in row
-        .deliveries
-        .iter()
-        .filter(|delivery| delivery.state != "done")
-    {
+    for delivery in row.deliveries.iter().filter(|delivery| !is_plain(delivery)) {
         writeln!(out, "         {}", show::safe(&standing(delivery, now)))?;
     }
     writeln!(out)
 }
 
+/// Delivered, and nothing more to say of it.
+fn is_plain(delivery: &DeliveryRow) -> bool {
+    delivery.state == "done" && delivery.reason.is_none()
+}
+
 /// How a delivery stands.
 pub(super) fn standing(delivery: &DeliveryRow, now: Timestamp) -> String {
     let mut text = match delivery.state.as_str() {
+        "done" if delivery.reason.as_deref() == Some("silenced") => {
+            format!("not sent to {}", delivery.receiver)
+        }
         "done" => format!("delivered to {}", delivery.receiver),
         "dead" => format!("not delivered to {}, given up", delivery.receiver),
         _ => format!("owed to {}", delivery.receiver),
@@ -250,6 +263,9 @@ pub(super) fn standing(delivery: &DeliveryRow, now: Timestamp) -> String {
             " after {}",
             show::count(u64::from(delivery.attempts), "attempt", "attempts")
         );
+    }
+    if let Some(reason) = &delivery.reason {
+        text += &format!(", {reason}");
     }
     match delivery.due {
         Some(due) if due <= now => text += ", due now",
@@ -278,6 +294,7 @@ mod tests {
                 settled: None,
                 due: due.map(|due| due.parse().unwrap()),
                 problem: problem.map(str::to_owned),
+                reason: None,
             };
         for (delivery, shown) in [
             (delivery("owed", 0, None, None), "owed to desk"),

@@ -3,11 +3,14 @@
 //! Results go to stdout, everything else to stderr. An error says what was tried, on what, why it failed, and what to do;
 //! it is shown here and nowhere else. A reader that closes our stdout (`| head`) ends a command quietly, with success.
 
+mod ack;
 mod alerts;
 mod backtest;
 mod backtested;
 mod check;
 mod completions;
+mod deliveries;
+mod drill;
 mod eval;
 mod explained;
 mod feeds;
@@ -17,14 +20,18 @@ mod hits;
 mod input;
 mod items;
 mod labelled;
+mod latency;
 mod man;
+mod receiver;
 mod run;
 mod scan;
 mod scores;
 mod show;
+mod silence;
 mod terms;
 mod why;
 mod wire;
+mod wrong;
 
 use std::{
     io::{self, Write},
@@ -87,6 +94,12 @@ enum Command {
     Eval(eval::Args),
     Terms(terms::Args),
     Alerts(alerts::Args),
+    Ack(ack::Args),
+    Silence(silence::Args),
+    Wrong(wrong::Args),
+    Deliveries(deliveries::Args),
+    Receiver(receiver::Args),
+    Drill(drill::Args),
     Feeds(feeds::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -117,6 +130,12 @@ pub fn main() -> ExitCode {
         Command::Run(args) => (run::run(args, globals), 1),
         Command::Check(args) => (check::run(&args, globals), EXIT_ERROR),
         Command::Alerts(args) => (alerts::run(args, globals), EXIT_ERROR),
+        Command::Ack(args) => (ack::run(args, globals), EXIT_ERROR),
+        Command::Silence(args) => (silence::run(args, globals), EXIT_ERROR),
+        Command::Wrong(args) => (wrong::run(args, globals), EXIT_ERROR),
+        Command::Deliveries(args) => (deliveries::run(args, globals), EXIT_ERROR),
+        Command::Receiver(args) => (receiver::run(args, globals), EXIT_ERROR),
+        Command::Drill(args) => (drill::run(args, globals), EXIT_ERROR),
         Command::Feeds(args) => (feeds::run(args, globals), EXIT_ERROR),
         Command::Scan(args) => (scan::run(args, globals), EXIT_ERROR),
         Command::Why(args) => (why::run(args, globals), EXIT_ERROR),

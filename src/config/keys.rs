@@ -1,12 +1,16 @@
 //! Every key of the configuration: its kind, its default, what it means. `wirewatch check --schema` prints this table.
 
+mod receivers;
+
 use std::time::Duration;
 
 use super::shape::{
     Key,
     Kind::{self, *},
-    ReceiverType, Shape,
+    Shape,
 };
+
+pub use receivers::{RECEIVER, RECEIVER_TYPES};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -173,14 +177,23 @@ const BACKFILL: Key = Key::new(
 
 pub static WEB: Shape = Shape {
     path: "web",
-    about: "The web pages; absent: no web server.",
+    about: "The web server: pages, API, metrics, and where hubs push feeds to. Absent: no web server.",
     keys: &[
         Key::new("listen", Text, "Address and port.")
             .required()
             .examples(&[r#""127.0.0.1:9119""#]),
-        Key::new("token", Secret, "Needed where `listen` is not loopback.")
+        Key::new(
+            "token",
+            Secret,
+            "What a visitor must show, as `Authorization: Bearer` or as the password of a browser. Needed where `listen` is not loopback.",
+        )
             .examples(&[r#"{ file = "token" }"#]),
-        Key::new("public_url", Text, "How hubs reach this server."),
+        Key::new(
+            "public_url",
+            Text,
+            "How hubs reach this server: with it, feeds that name a WebSub hub are pushed, and polled only as a backstop.",
+        )
+        .examples(&[r#""https://wirewatch.example.org""#]),
     ],
 };
 
@@ -231,127 +244,6 @@ pub static FEED: Shape = Shape {
 };
 
 /// The keys that every receiver has, whatever its type.
-pub static RECEIVER: Shape = Shape {
-    path: "receivers.*",
-    about: "One destination of alerts.",
-    keys: &[
-        Key::new(
-            "min_severity",
-            Severity,
-            "Alerts below this are not sent here.",
-        )
-        .default(r#""info""#),
-        Key::new("rules", Globs, "Globs over rule names; absent: every rule.")
-            .examples(&[r#"["syria-*"]"#]),
-        Key::new(
-            "tags",
-            Texts,
-            "Alerts with any of these tags; absent: every alert.",
-        )
-        .examples(&[r#"["syria"]"#]),
-        Key::new(
-            "digest",
-            WINDOW,
-            "Collect alerts and send them together this often; absent: at once.",
-        ),
-        Key::new("quiet", Table(&QUIET), QUIET.about),
-        Key::new(
-            "rate",
-            Rate,
-            "The most messages in a time; what is over it is sent as one summary.",
-        )
-        .examples(&[r#""30/h""#]),
-    ],
-};
-
-pub static QUIET: Shape = Shape {
-    path: "receivers.*.quiet",
-    about: "Hours in which alerts are held, never dropped.",
-    keys: &[
-        Key::new("hours", Hours, "From and to.")
-            .required()
-            .examples(&[r#""22:00-06:30""#]),
-        Key::new("tz", TimeZone, "A time zone of the IANA database.")
-            .default(r#""UTC""#)
-            .examples(&[r#""Europe/Madrid""#]),
-        Key::new(
-            "pass",
-            Severity,
-            "This severity and higher ones are sent all the same.",
-        ),
-    ],
-};
-
-const FORMAT: Key = Key::new(
-    "format",
-    Choice(&["json", "text"]),
-    "JSON Lines, or text for people.",
-)
-.default(r#""json""#);
-const DELIVERY_TIMEOUT: Key = Key::new(
-    "timeout",
-    Time {
-        min: INTERVAL_MIN,
-        max: Duration::from_secs(600),
-    },
-    "For one whole attempt.",
-)
-.default(r#""30s""#);
-const ALLOW_PRIVATE: Key = Key::new(
-    "allow_private",
-    Bool,
-    "Whether the receiver may stand on a private, loopback or link-local address.",
-)
-.default("false");
-
-pub static RECEIVER_TYPES: &[ReceiverType] = &[
-    ReceiverType {
-        name: "stdout",
-        about: "wirewatch's own standard output.",
-        keys: &[FORMAT],
-    },
-    ReceiverType {
-        name: "file",
-        about: "The end of a file.",
-        keys: &[
-            Key::new("path", Text, "The file, relative to $STATE_DIRECTORY where that is set, else to the working directory.").required(),
-            FORMAT,
-        ],
-    },
-    ReceiverType {
-        name: "webhook",
-        about: "An HTTP POST of the alert document, signed as Standard Webhooks say.",
-        keys: &[
-            Key::new("url", Secret, "Where to post: https or http. May itself be a secret.")
-                .required()
-                .examples(&[r#""https://desk.example.org/hook""#]),
-            Key::new("secret", Secret, "The signing key of Standard Webhooks: text, or `whsec_` and base64.").examples(&[r#"{ credential = "desk" }"#]),
-            Key::new("headers", Secrets, "Further request headers; their values are secrets.").examples(&[r#"{ Authorization = "Bearer ${TOKEN}" }"#]),
-            DELIVERY_TIMEOUT,
-            ALLOW_PRIVATE,
-        ],
-    },
-    ReceiverType {
-        name: "email",
-        about: "A mail through an SMTP server.",
-        keys: &[
-            Key::new("host", Text, "The mail server.").required().examples(&[r#""smtp.example.org""#]),
-            Key::new("port", Integer { min: 1, max: 65_535 }, "Absent: 465 for tls, 587 for starttls, 25 for none."),
-            Key::new("tls", Choice(&["tls", "starttls", "none"]), "Encryption; wirewatch never falls back to less by itself.").default(r#""tls""#),
-            Key::new("username", Text, "For servers that want a login."),
-            Key::new("password", Secret, "For servers that want a login.").examples(&[r#"{ credential = "smtp" }"#]),
-            Key::new("from", Text, "The sender.").required().examples(&[r#""wirewatch <alerts@example.org>""#]),
-            Key::new("to", Texts, "Who gets it.").required().examples(&[r#"["desk@example.org"]"#]),
-            DELIVERY_TIMEOUT,
-            ALLOW_PRIVATE,
-        ],
-    },
-];
-
-/// Services of later versions: known by name so that nobody looks for a misspelling.
-pub static RECEIVER_TYPES_LATER: &[&str] =
-    &["slack", "discord", "telegram", "ntfy", "matrix", "command"];
-
 pub static LIST: Shape = Shape {
     path: "lists.*",
     about: "One list of words: an array for each language (`en`, `ar`, …), or `any` where the language does not matter.",

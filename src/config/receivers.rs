@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// For one attempt, where the configuration says nothing.
-const TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// All receivers of all files, in the order of the files.
 pub fn receivers(
@@ -51,33 +51,49 @@ pub fn receivers(
             environment,
             findings,
         };
-        let notifier: Option<Box<dyn Notifier>> = match table.text("type") {
-            Some("stdout") => Some(Box::new(Stdout {
+        let kind = table.text("type").unwrap_or_default();
+        let notifier: Option<Box<dyn Notifier>> = match kind {
+            "stdout" => Some(Box::new(Stdout {
                 format: maker.format(),
             })),
-            Some("file") => maker.file().map(|file| Box::new(file) as Box<dyn Notifier>),
-            Some("webhook") => maker
-                .webhook()
-                .map(|webhook| Box::new(webhook) as Box<dyn Notifier>),
-            Some("email") => maker
-                .email()
-                .map(|email| Box::new(email) as Box<dyn Notifier>),
-            _ => None,
+            "file" => maker.file().map(boxed),
+            "webhook" => maker.webhook().map(boxed),
+            "email" => maker.email().map(boxed),
+            _ => maker.service(kind),
         };
+        let hold = maker.hold();
+        if maker.table.text("type") == Some("ping") && !table.has("heartbeat") {
+            let help = "add heartbeat = \"5m\"".to_owned();
+            maker.refuse::<()>(
+                "type",
+                "a ping without `heartbeat` does nothing",
+                Some(help),
+            );
+        }
+        let escalation = maker.escalation(name, named);
         if let Some(notifier) = notifier {
             let wants = Wants {
                 severity_min: table.severity("min_severity").unwrap_or(Severity::Info),
-                rules: globs(table.texts("rules")),
+                rules: match notifier.only_beats() {
+                    true => Some(GlobSet::empty()),
+                    false => globs(table.texts("rules")),
+                },
                 tags: table.words("tags"),
             };
             receivers.push(Arc::new(Receiver {
-                name: name.text.clone(),
-                wants,
-                notifier,
+                kind: kind.to_owned(),
+                hold,
+                escalation,
+                heartbeat: table.time("heartbeat"),
+                ..Receiver::new(&name.text, wants, notifier)
             }));
         }
     }
     receivers
+}
+
+fn boxed(notifier: impl Notifier + 'static) -> Box<dyn Notifier> {
+    Box::new(notifier)
 }
 
 /// `[notices] to`: names of receivers that there are.
@@ -127,11 +143,11 @@ pub fn globs(written: &[Written]) -> Option<GlobSet> {
 }
 
 /// One receiver's table on its way to a notifier.
-struct Maker<'a> {
-    table: &'a Checked,
-    files: &'a Files,
-    environment: &'a Environment,
-    findings: &'a mut Vec<Finding>,
+pub(super) struct Maker<'a> {
+    pub table: &'a Checked,
+    pub files: &'a Files,
+    pub environment: &'a Environment,
+    pub findings: &'a mut Vec<Finding>,
 }
 
 impl Maker<'_> {
@@ -264,8 +280,9 @@ impl Maker<'_> {
             timeout: self.table.time("timeout").unwrap_or(TIMEOUT),
             allow_private: self.table.bool("allow_private").unwrap_or(false),
         };
+        let words = self.words(Email::MARKUP)?;
         match Email::new(settings) {
-            Ok(email) => Some(email),
+            Ok(email) => Some(email.with_words(words)),
             Err(message) => self.refuse("from", &message, None),
         }
     }
@@ -322,14 +339,14 @@ impl Maker<'_> {
     }
 
     /// Reports a problem with the value of a key, and gives nothing.
-    fn refuse<T>(&mut self, key: &str, message: &str, help: Option<String>) -> Option<T> {
+    pub fn refuse<T>(&mut self, key: &str, message: &str, help: Option<String>) -> Option<T> {
         let finding = Finding::error(self.table.spot_of(key), message);
         self.findings.push(Finding { help, ..finding });
         None
     }
 
     /// Reports a problem with a string, and gives nothing.
-    fn complain<T>(&mut self, written: &Written, complaint: Complaint) -> Option<T> {
+    pub fn complain<T>(&mut self, written: &Written, complaint: Complaint) -> Option<T> {
         self.findings
             .extend(complain_in(self.files, written, complaint));
         None

@@ -2,15 +2,15 @@
 //!
 //! Revisions of one alert thread below its first mail. No text of a feed reaches a header before it is cleaned.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use lettre::message::Mailbox;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Message, Notifier, Verdict, clean_line, odd_reply};
+use super::{Message, Notifier, Verdict, clean_line, odd_reply, words::Words};
 use crate::{
     envelope::{Envelope, Mail, MailReply, MailServer, Reply},
-    render,
+    render::{self, Markup},
     time::Timestamp,
 };
 
@@ -34,9 +34,12 @@ pub struct Email {
     settings: Settings,
     /// The part of a Message-ID that tells these readers and this sender: `4f1d….@example.org`.
     id_suffix: String,
+    words: Arc<Words>,
 }
 
 impl Email {
+    pub const MARKUP: (Markup, Markup) = (Markup::Plain, Markup::Plain);
+
     /// Checks the settings.
     ///
     /// # Errors
@@ -57,7 +60,16 @@ impl Email {
         Ok(Email {
             settings,
             id_suffix,
+            words: Arc::new(Words::usual(Email::MARKUP)),
         })
+    }
+
+    /// The operator's own words.
+    pub fn with_words(self, words: Words) -> Email {
+        Email {
+            words: Arc::new(words),
+            ..self
+        }
     }
 
     fn message_id(&self, alert_id: &str, revision: u32) -> String {
@@ -94,19 +106,28 @@ pub fn mailbox(text: &str) -> Result<Mailbox, String> {
 impl Notifier for Email {
     fn compose(&self, message: &Message<'_>) -> Result<Envelope, String> {
         let alert = message.alert;
+        let is_usual = self.words.body.is_none() && message.alerts.is_empty();
         Ok(Envelope::Mail(Box::new(Mail {
             server: self.settings.server.clone(),
             from: self.settings.from.clone(),
             to: self.settings.to.clone(),
-            subject: render::subject(alert),
-            text: render::text(alert),
-            html: Some(render::html(alert)),
+            subject: self.words.title(message),
+            // The page says the same in the usual words; the operator's own are for all readers alike.
+            text: match is_usual {
+                true => render::text(alert),
+                false => self.words.body(message) + "\n",
+            },
+            html: is_usual.then(|| render::html(alert)),
             message_id: self.message_id(&alert.id, alert.revision),
             in_reply_to: (alert.revision > 1).then(|| self.message_id(&alert.id, 1)),
             date: message.now,
             timeout: self.settings.timeout,
             allow_private: self.settings.allow_private,
         })))
+    }
+
+    fn bundle_max(&self) -> usize {
+        200
     }
 
     /// RFC 5321 (4.2.1) calls 5xx permanent for the very same attempt. To us most are an operator's matter that gets mended

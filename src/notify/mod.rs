@@ -8,10 +8,12 @@ pub mod email;
 pub mod feed;
 pub mod file;
 pub mod gotify;
+pub mod hold;
 pub mod matrix;
 pub mod mattermost;
 pub mod ntfy;
 pub mod pagerduty;
+pub mod ping;
 pub mod pushover;
 pub mod slack;
 pub mod stdout;
@@ -35,6 +37,7 @@ use crate::{
     time::Timestamp,
 };
 
+pub use hold::Hold;
 pub use render::clean_line;
 pub use verdict::{http_verdict, retry_after};
 
@@ -71,6 +74,11 @@ pub trait Notifier: Send + Sync + std::fmt::Debug {
     /// How many alerts one digest or summary may hold so that each of them is named in it.
     fn bundle_max(&self) -> usize {
         20
+    }
+
+    /// Whether it takes heartbeats alone, at once and never stored.
+    fn only_beats(&self) -> bool {
+        false
     }
 
     /// How many deliveries one message settles always; 1 where each alert is a message of its own.
@@ -142,8 +150,39 @@ pub enum Updates {
 #[derive(Debug)]
 pub struct Receiver {
     pub name: String,
+    /// The configuration's word for the kind of service: `webhook`.
+    pub kind: String,
     pub wants: Wants,
+    pub hold: Hold,
+    /// Whom to tell when nobody acknowledges in time.
+    pub escalation: Option<Escalation>,
+    /// How often it is told that the daemon is alive.
+    pub heartbeat: Option<Duration>,
     pub notifier: Box<dyn Notifier>,
+}
+
+impl Receiver {
+    /// A receiver without wishes about time.
+    pub fn new(name: &str, wants: Wants, notifier: Box<dyn Notifier>) -> Receiver {
+        Receiver {
+            name: name.to_owned(),
+            kind: String::new(),
+            wants,
+            hold: Hold::default(),
+            escalation: None,
+            heartbeat: None,
+            notifier,
+        }
+    }
+}
+
+/// What follows where an alert is not acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Escalation {
+    /// Counted from when the alert was delivered, or from when it was owed while it cannot be.
+    pub within: Duration,
+    /// The name of another receiver.
+    pub then: String,
 }
 
 /// Which alerts a receiver is owed.

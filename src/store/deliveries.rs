@@ -1,13 +1,18 @@
 //! The store's part in delivering: what is owed, how attempts ended, which receivers want nothing more.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::{DisabledReceiver, Owed, Settlement, Store, StoreError, sqlite::failed};
-use crate::time::{self, Timestamp};
+use crate::{
+    model::Severity,
+    time::{self, Timestamp},
+};
 
 impl Store {
-    /// The oldest due deliveries of one receiver, at most `max`, without those in `running`. A later revision of an alert
-    /// waits until the earlier one is settled.
+    /// The oldest due deliveries of one receiver, at most `max`, without those in `running`.
+    ///
+    /// What belongs to one story keeps its order: a delivery waits while an earlier one of its story is tried again, or,
+    /// where `in_turn`, is due itself. What is held for a named reason keeps nobody waiting.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -17,45 +22,49 @@ impl Store {
         running: Vec<i64>,
         now: Timestamp,
         max: usize,
+        in_turn: bool,
     ) -> Result<Vec<Owed>, StoreError> {
         self.read("cannot read what is owed", move |connection| {
             let cannot = failed("cannot read what is owed");
             let mut statement = connection
                 .prepare_cached(
-                    "SELECT delivery.id, delivery.attempts, delivery.owed_since, revision.document
+                    "SELECT delivery.id, delivery.attempts, delivery.owed_since, revision.document, alert.severity, remote.handle,
+                            delivery.bundle, delivery.held
                        FROM delivery JOIN revision ON revision.alert = delivery.alert AND revision.revision = delivery.revision
+                       JOIN alert ON alert.id = delivery.alert
+                       LEFT JOIN remote ON remote.alert = delivery.alert AND remote.receiver = delivery.receiver
                       WHERE delivery.receiver = ?1 AND delivery.state = 'owed' AND delivery.due <= ?2
-                        AND NOT EXISTS (SELECT 1 FROM delivery earlier
-                                         WHERE earlier.alert = delivery.alert AND earlier.receiver = delivery.receiver
-                                           AND earlier.revision < delivery.revision AND earlier.state = 'owed')
+                        AND NOT EXISTS (
+                            SELECT 1 FROM delivery earlier
+                             WHERE earlier.alert = delivery.alert AND earlier.revision < delivery.revision
+                               AND earlier.receiver = delivery.receiver AND earlier.state = 'owed'
+                               AND CASE WHEN earlier.due > ?2 THEN earlier.held IS NULL ELSE ?4 END)
+                        AND (alert.story = 0 OR NOT EXISTS (
+                            SELECT 1 FROM alert other JOIN delivery earlier ON earlier.alert = other.id
+                             WHERE other.story = alert.story AND other.id < alert.id
+                               AND earlier.receiver = delivery.receiver AND earlier.state = 'owed' AND earlier.id < delivery.id
+                               AND CASE WHEN earlier.due > ?2 THEN earlier.held IS NULL ELSE ?4 END))
                       ORDER BY delivery.due, delivery.id LIMIT ?3",
                 )
                 .map_err(&cannot)?;
             let limit = max + running.len();
-            let mut rows = statement.query(params![receiver, now.as_millisecond(), limit]).map_err(&cannot)?;
+            let mut rows = statement
+                .query(params![receiver, now.as_millisecond(), limit, in_turn])
+                .map_err(&cannot)?;
             let mut owed = Vec::new();
             while let Some(row) = rows.next().map_err(&cannot)? {
                 let id = row.get(0).map_err(&cannot)?;
                 if owed.len() == max || running.contains(&id) {
                     continue;
                 }
-                let document: String = row.get(3).map_err(&cannot)?;
-                let alert = serde_json::from_str(&document)
-                    .map_err(|error| StoreError::Failed(format!("cannot read the alert of delivery {id}: {error}")))?;
-                owed.push(Owed {
-                    id,
-                    receiver: receiver.clone(),
-                    attempts: row.get(1).map_err(&cannot)?,
-                    owed_since: time::from_ms(row.get(2).map_err(&cannot)?),
-                    alert,
-                });
+                owed.push(read_owed(row, &receiver)?);
             }
             Ok(owed)
         })
         .await
     }
 
-    /// When the next delivery of this receiver that is not in `running` falls due.
+    /// Whether something owed to this receiver that is not in `running` is due, and when the next that is not due yet will be.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -63,21 +72,24 @@ impl Store {
         &self,
         receiver: String,
         running: Vec<i64>,
-    ) -> Result<Option<Timestamp>, StoreError> {
+        now: Timestamp,
+    ) -> Result<(bool, Option<Timestamp>), StoreError> {
         self.read("cannot read what is owed", move |connection| {
             let cannot = failed("cannot read what is owed");
             let mut statement = connection
                 .prepare_cached(
-                    "SELECT id, due FROM delivery WHERE receiver = ?1 AND state = 'owed' ORDER BY due, id LIMIT ?2",
+                    "SELECT id FROM delivery WHERE receiver = ?1 AND state = 'owed' AND due <= ?2 ORDER BY due, id LIMIT ?3",
                 )
                 .map_err(&cannot)?;
-            let mut rows = statement.query(params![receiver, running.len() + 1]).map_err(&cannot)?;
-            while let Some(row) = rows.next().map_err(&cannot)? {
-                if !running.contains(&row.get(0).map_err(&cannot)?) {
-                    return Ok(Some(time::from_ms(row.get(1).map_err(&cannot)?)));
-                }
-            }
-            Ok(None)
+            let due: Vec<i64> = statement
+                .query_map(params![receiver, now.as_millisecond(), running.len() + 1], |row| row.get(0))
+                .and_then(Iterator::collect)
+                .map_err(&cannot)?;
+            let next: Option<i64> = connection
+                .prepare_cached("SELECT min(due) FROM delivery WHERE receiver = ?1 AND state = 'owed' AND due > ?2")
+                .and_then(|mut statement| statement.query_row(params![receiver, now.as_millisecond()], |row| row.get(0)))
+                .map_err(&cannot)?;
+            Ok((due.iter().any(|id| !running.contains(id)), next.map(time::from_ms)))
         })
         .await
     }
@@ -101,7 +113,7 @@ impl Store {
         .await
     }
 
-    /// Makes everything owed to a receiver due now: it has come back.
+    /// Makes everything owed to a receiver due now, oldest first: it has come back.
     ///
     /// # Errors
     /// When the store cannot do it.
@@ -109,11 +121,27 @@ impl Store {
         self.write("cannot hasten deliveries", move |connection| {
             connection
                 .execute(
-                    "UPDATE delivery SET due = ?2 WHERE receiver = ?1 AND state = 'owed' AND due > ?2",
+                    "UPDATE delivery SET due = ?2 WHERE receiver = ?1 AND state = 'owed'",
                     params![receiver, now.as_millisecond()],
                 )
                 .map_err(failed("cannot hasten deliveries"))?;
             Ok(())
+        })
+        .await
+    }
+
+    /// Whether deliveries to a receiver were given up and not sent again.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn has_dead(&self, receiver: String) -> Result<bool, StoreError> {
+        self.read("cannot read what was given up", move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM delivery WHERE state = 'dead' AND receiver = ?1)",
+                )
+                .and_then(|mut statement| statement.query_row([receiver], |row| row.get(0)))
+                .map_err(failed("cannot read what was given up"))
         })
         .await
     }
@@ -189,6 +217,28 @@ impl Store {
     }
 }
 
+/// A row of a delivery: id, attempts, owed since, document, the alert's severity, handle, bundle, held.
+pub(super) fn read_owed(row: &Row<'_>, receiver: &str) -> Result<Owed, StoreError> {
+    let cannot = failed("cannot read what is owed");
+    let id: i64 = row.get(0).map_err(&cannot)?;
+    let document: String = row.get(3).map_err(&cannot)?;
+    let alert = serde_json::from_str(&document).map_err(|error| {
+        StoreError::Failed(format!("cannot read the alert of delivery {id}: {error}"))
+    })?;
+    let severity: usize = row.get(4).map_err(&cannot)?;
+    Ok(Owed {
+        id,
+        receiver: receiver.to_owned(),
+        attempts: row.get(1).map_err(&cannot)?,
+        owed_since: time::from_ms(row.get(2).map_err(&cannot)?),
+        alert,
+        severity: Severity::ALL.get(severity).copied().unwrap_or_default(),
+        handle: row.get(5).map_err(&cannot)?,
+        bundle: row.get(6).map_err(&cannot)?,
+        held: row.get(7).map_err(&cannot)?,
+    })
+}
+
 fn settle_one(
     connection: &Connection,
     id: i64,
@@ -197,9 +247,35 @@ fn settle_one(
 ) -> rusqlite::Result<usize> {
     let now = now.as_millisecond();
     match settlement {
-        Settlement::Done => connection
+        Settlement::Done { handle } => {
+            if let Some(handle) = handle {
+                connection
+                    .prepare_cached(
+                        "INSERT INTO remote (alert, receiver, handle) SELECT alert, receiver, ?2 FROM delivery WHERE id = ?1
+                         ON CONFLICT DO NOTHING",
+                    )?
+                    .execute(params![id, handle])?;
+            }
+            connection
             .prepare_cached("UPDATE delivery SET state = 'done', settled = ?2, problem = NULL, attempts = attempts + 1 WHERE id = ?1")?
+            .execute(params![id, now])
+        }
+        Settlement::Silenced => connection
+            .prepare_cached("UPDATE delivery SET state = 'done', held = 'silenced', settled = ?2, problem = NULL WHERE id = ?1")?
             .execute(params![id, now]),
+        Settlement::Held { due, reason } => connection
+            .prepare_cached("UPDATE delivery SET due = ?2, held = ?3 WHERE id = ?1")?
+            .execute(params![id, due.as_millisecond(), reason]),
+        Settlement::Anew { problem } => {
+            connection
+                .prepare_cached(
+                    "DELETE FROM remote WHERE (alert, receiver) IN (SELECT alert, receiver FROM delivery WHERE id = ?1)",
+                )?
+                .execute([id])?;
+            connection
+                .prepare_cached("UPDATE delivery SET due = ?2, problem = ?3, attempts = attempts + 1 WHERE id = ?1")?
+                .execute(params![id, now, problem])
+        }
         Settlement::Again { due, problem } => connection
             .prepare_cached("UPDATE delivery SET due = ?2, problem = ?3, attempts = attempts + 1 WHERE id = ?1")?
             .execute(params![id, due.as_millisecond(), problem]),

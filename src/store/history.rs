@@ -26,11 +26,11 @@ impl Store {
             let cannot = failed("cannot read the alerts");
             let mut statement = connection
                 .prepare_cached(
-                    "SELECT alert.id, alert.changed, revision.document FROM alert
+                    "SELECT * FROM (SELECT alert.id, alert.changed, revision.document, alert.acknowledged, alert.wrong FROM alert
                        JOIN revision ON revision.alert = alert.id AND revision.revision = alert.revision
                       WHERE (:since IS NULL OR alert.updated >= :since) AND (:rule IS NULL OR alert.rule = :rule)
                         AND alert.severity >= :severity AND alert.changed > :after
-                      ORDER BY alert.changed",
+                      ORDER BY alert.changed DESC LIMIT :newest) ORDER BY changed",
                 )
                 .map_err(&cannot)?;
             let mut rows = statement
@@ -39,6 +39,8 @@ impl Store {
                     ":rule": filter.rule,
                     ":severity": filter.severity_min as i64,
                     ":after": filter.after.unwrap_or(0),
+                    // To SQLite, a limit below 0 is none.
+                    ":newest": filter.newest.map_or(-1, |newest| i64::try_from(newest).unwrap_or(i64::MAX)),
                 })
                 .map_err(&cannot)?;
             let mut alerts = Vec::new();
@@ -47,7 +49,16 @@ impl Store {
                 let document: String = row.get(2).map_err(&cannot)?;
                 let alert = serde_json::from_str(&document)
                     .map_err(|error| StoreError::Failed(format!("cannot read alert {number}: {error}")))?;
-                alerts.push(AlertRow { changed: row.get(1).map_err(&cannot)?, alert, deliveries: deliveries(connection, number).map_err(&cannot)? });
+                let time = |column: usize| -> rusqlite::Result<Option<Timestamp>> {
+                    Ok(row.get::<_, Option<i64>>(column)?.map(time::from_ms))
+                };
+                alerts.push(AlertRow {
+                    changed: row.get(1).map_err(&cannot)?,
+                    alert,
+                    acknowledged: time(3).map_err(&cannot)?,
+                    wrong: time(4).map_err(&cannot)?,
+                    deliveries: deliveries(connection, number).map_err(&cannot)?,
+                });
             }
             Ok(alerts)
         })
@@ -186,6 +197,11 @@ impl Store {
                         AND NOT EXISTS (SELECT 1 FROM revision WHERE revision.alert = alert.id) ORDER BY id LIMIT ?2)",
                     ms,
                 ),
+                ("DELETE FROM remote WHERE alert IN (SELECT alert FROM remote WHERE alert NOT IN (SELECT id FROM alert) LIMIT ?2) AND ?1 IS NOT NULL", ms),
+                ("DELETE FROM escalation WHERE alert IN (SELECT alert FROM escalation WHERE alert NOT IN (SELECT id FROM alert) LIMIT ?2) AND ?1 IS NOT NULL", ms),
+                ("DELETE FROM bundle WHERE id IN (SELECT id FROM bundle WHERE formed < ?1 AND NOT EXISTS
+                    (SELECT 1 FROM delivery WHERE delivery.bundle = bundle.id) ORDER BY id LIMIT ?2)", ms),
+                ("DELETE FROM silence WHERE id IN (SELECT id FROM silence WHERE until < ?1 LIMIT ?2)", ms),
                 ("DELETE FROM story_key WHERE story IN (SELECT id FROM story WHERE last_seen < ?1 ORDER BY id LIMIT ?2)", ms),
                 ("DELETE FROM story_publisher WHERE story IN (SELECT id FROM story WHERE last_seen < ?1 ORDER BY id LIMIT ?2)", ms),
                 ("DELETE FROM story WHERE id IN (SELECT id FROM story WHERE last_seen < ?1 ORDER BY id LIMIT ?2)", ms),
@@ -203,10 +219,13 @@ impl Store {
     }
 }
 
-fn deliveries(connection: &Connection, alert: i64) -> rusqlite::Result<Vec<DeliveryRow>> {
+pub(super) fn deliveries(
+    connection: &Connection,
+    alert: i64,
+) -> rusqlite::Result<Vec<DeliveryRow>> {
     connection
         .prepare_cached(
-            "SELECT receiver, revision, state, attempts, settled, due, problem FROM delivery WHERE alert = ?1 ORDER BY receiver, revision",
+            "SELECT receiver, revision, state, attempts, settled, due, problem, held FROM delivery WHERE alert = ?1 ORDER BY receiver, revision",
         )?
         .query_map([alert], |row| {
             let state: String = row.get(2)?;
@@ -219,6 +238,7 @@ fn deliveries(connection: &Connection, alert: i64) -> rusqlite::Result<Vec<Deliv
                 settled: row.get::<_, Option<i64>>(4)?.map(time::from_ms),
                 due: is_owed.then(|| row.get(5).map(time::from_ms)).transpose()?,
                 problem: row.get(6)?,
+                reason: row.get(7)?,
             })
         })?
         .collect()

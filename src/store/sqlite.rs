@@ -24,6 +24,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("sql/0001_first.sql"),
     include_str!("sql/0002_poll.sql"),
     include_str!("sql/0003_notices.sql"),
+    include_str!("sql/0005_receivers.sql"),
+    include_str!("sql/0006_push.sql"),
 ];
 /// Requests that wait for the writer; beyond them callers wait.
 const WAITING_MAX: usize = 1024;
@@ -110,20 +112,25 @@ impl Store {
         migrate(&mut connection, path)?;
         check(&connection, path)?;
         let reader = open_reader(path)?;
-        let (sender, receiver) = mpsc::channel(WAITING_MAX);
-        let thread = std::thread::Builder::new()
-            .name("store-writer".to_owned())
-            .spawn(move || write_in_groups(connection, receiver))
-            .map_err(|error| {
-                StoreError::Failed(format!("cannot start the store's thread: {error}"))
-            })?;
-        Ok(Store(Arc::new(Inner::File {
-            writer: Some(sender),
-            thread: Some(thread),
-            reader: Some(Arc::new(Mutex::new(reader))),
-            reading: tokio::sync::Mutex::new(()),
-            _lock: Some(lock),
-        })))
+        started(connection, reader, Some(lock))
+    }
+
+    /// Opens a store to make short changes in it, beside a running daemon or after one. SQLite lets one writer in at a time.
+    ///
+    /// # Errors
+    /// As [`Store::open_to_read`].
+    pub fn open_beside(path: &Path) -> Result<Store, StoreError> {
+        let reader = open_known(path)?;
+        let connection = Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )
+        .map_err(|error| opened_badly(path, &error))?;
+        connection
+            .execute_batch("PRAGMA synchronous = FULL")
+            .and_then(|()| connection.busy_timeout(BUSY_TIMEOUT))
+            .map_err(|error| opened_badly(path, &error))?;
+        started(connection, reader, None)
     }
 
     /// Opens a store to read it, beside a running daemon or after one.
@@ -131,20 +138,7 @@ impl Store {
     /// # Errors
     /// `Missing` where there is no database; `Foreign` or `Damaged` where it cannot be read.
     pub fn open_to_read(path: &Path) -> Result<Store, StoreError> {
-        if !path.exists() {
-            return Err(StoreError::Missing(path.to_owned()));
-        }
-        let reader = open_reader(path)?;
-        let version = schema_version(&reader, path)?;
-        if version != MIGRATIONS.len() {
-            return Err(StoreError::Foreign {
-                path: path.to_owned(),
-                finding: format!(
-                    "its schema is version {version} and this wirewatch reads version {}: run the daemon of the same version",
-                    MIGRATIONS.len()
-                ),
-            });
-        }
+        let reader = open_known(path)?;
         Ok(Store(Arc::new(Inner::File {
             writer: None,
             thread: None,
@@ -152,6 +146,24 @@ impl Store {
             reading: tokio::sync::Mutex::new(()),
             _lock: None,
         })))
+    }
+
+    /// The daemon that owns the store at this path, as `process 1234`, where one runs.
+    pub fn owner(path: &Path) -> Option<String> {
+        let lock_path = beside(path, ".lock");
+        let file = File::options().read(true).open(&lock_path).ok()?;
+        match file.try_lock_shared() {
+            Err(std::fs::TryLockError::WouldBlock) => {
+                let by = std::fs::read_to_string(&lock_path).unwrap_or_default();
+                Some(format!("process {}", by.trim()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it lives in memory, where no other process can reach it.
+    pub fn is_in_memory(&self) -> bool {
+        matches!(&*self.0, Inner::Inline(_))
     }
 
     /// Runs `work` in a transaction and answers when it is on the disk.
@@ -304,6 +316,45 @@ fn in_savepoint<T>(
     }
     run_cached(connection, "RELEASE request").map_err(failed(doing))?;
     outcome
+}
+
+/// A reader of a database that there is, of this version.
+fn open_known(path: &Path) -> Result<Connection, StoreError> {
+    if !path.exists() {
+        return Err(StoreError::Missing(path.to_owned()));
+    }
+    let reader = open_reader(path)?;
+    let version = schema_version(&reader, path)?;
+    if version != MIGRATIONS.len() {
+        return Err(StoreError::Foreign {
+            path: path.to_owned(),
+            finding: format!(
+                "its schema is version {version} and this wirewatch reads version {}: run the daemon of the same version",
+                MIGRATIONS.len()
+            ),
+        });
+    }
+    Ok(reader)
+}
+
+/// A store whose writer runs in a thread of its own.
+fn started(
+    connection: Connection,
+    reader: Connection,
+    lock: Option<File>,
+) -> Result<Store, StoreError> {
+    let (sender, receiver) = mpsc::channel(WAITING_MAX);
+    let thread = std::thread::Builder::new()
+        .name("store-writer".to_owned())
+        .spawn(move || write_in_groups(connection, receiver))
+        .map_err(|error| StoreError::Failed(format!("cannot start the store's thread: {error}")))?;
+    Ok(Store(Arc::new(Inner::File {
+        writer: Some(sender),
+        thread: Some(thread),
+        reader: Some(Arc::new(Mutex::new(reader))),
+        reading: tokio::sync::Mutex::new(()),
+        _lock: lock,
+    })))
 }
 
 fn run_cached(connection: &Connection, statement: &str) -> rusqlite::Result<usize> {
@@ -507,6 +558,8 @@ fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
         "delivery",
         "receiver",
         "notice",
+        "store_key",
+        "subscription",
         "story",
         "story_key",
     ] {

@@ -311,8 +311,9 @@ async fn deliveries_are_due_in_order_and_settle_once() {
             alert_on_each(at(1)),
         )
         .await;
-        let due =
-            |now, running: Vec<i64>| store.due_deliveries("desk".to_owned(), running, now, 10);
+        let due = |now, running: Vec<i64>| {
+            store.due_deliveries("desk".to_owned(), running, now, 10, true)
+        };
         assert!(due(at(0), vec![]).await.unwrap().is_empty());
         let owed = due(at(1), vec![]).await.unwrap();
         let titles: Vec<&str> = owed
@@ -322,7 +323,7 @@ async fn deliveries_are_due_in_order_and_settle_once() {
         assert_eq!(titles, ["Title of 1", "Title of 2", "Title of 3"]);
         assert_eq!(due(at(1), vec![owed[0].id]).await.unwrap().len(), 2);
         let settled = vec![
-            (owed[0].id, Settlement::Done),
+            (owed[0].id, Settlement::Done { handle: None }),
             (
                 owed[1].id,
                 Settlement::Again {
@@ -341,10 +342,10 @@ async fn deliveries_are_due_in_order_and_settle_once() {
         assert!(due(at(2), vec![]).await.unwrap().is_empty());
         assert_eq!(
             store
-                .next_delivery("desk".to_owned(), vec![])
+                .next_delivery("desk".to_owned(), vec![], at(2))
                 .await
                 .unwrap(),
-            Some(at(50))
+            (false, Some(at(50)))
         );
         store.hasten("desk".to_owned(), at(3)).await.unwrap();
         let again = due(at(3), vec![]).await.unwrap();
@@ -410,11 +411,11 @@ async fn sweeping_forgets_the_old_and_keeps_what_is_owed_or_may_be_listed_again(
         )
         .await;
         let owed = store
-            .due_deliveries("desk".to_owned(), vec![], at(0), 9)
+            .due_deliveries("desk".to_owned(), vec![], at(0), 9, true)
             .await
             .unwrap();
         store
-            .settle(vec![(owed[1].id, Settlement::Done)], at(1))
+            .settle(vec![(owed[1].id, Settlement::Done { handle: None })], at(1))
             .await
             .unwrap();
         let later = time::after(at(0), 100 * DAY);

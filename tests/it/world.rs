@@ -2,7 +2,7 @@
 //! daemon as a disk would; everything else of it is gone with it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
@@ -10,13 +10,13 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use wirewatch::{
-    config::{Config, PollSettings, StoreSettings},
+    config::{Config, PollSettings, StoreSettings, WebSettings},
     daemon::Node,
     envelope::{Envelope, HeaderText, NetError, Reply, Request, Response},
     model::{Feed, PollLimits, Severity},
     net::Net,
     notify::{
-        Notifier, Receiver, Wants,
+        Escalation, Hold, Notifier, Receiver, Wants,
         webhook::{self, Webhook},
     },
     rule::{Per, RuleSet, RuleSource, Text},
@@ -35,6 +35,10 @@ pub struct Arrival {
     pub hook: String,
     pub webhook_id: String,
     pub title: String,
+    pub rule: String,
+    pub status: String,
+    /// The titles of what a digest or summary holds.
+    pub held: Vec<String>,
     /// Whether the sender heard that it arrived.
     pub is_answered: bool,
 }
@@ -59,6 +63,10 @@ struct Script {
     hooks: BTreeMap<String, Mood>,
     arrivals: Vec<Arrival>,
     requests: Vec<Asked>,
+    /// Feeds that name a hub.
+    hubbed: BTreeSet<String>,
+    /// What the hub was asked: when, and the form.
+    forms: Vec<(Duration, String)>,
 }
 
 /// One request to a feed.
@@ -124,6 +132,16 @@ impl ScriptedNet {
         let after = time::until(epoch(), self.clock.now());
         let mut script = self.script.lock().unwrap();
         let (host, name) = request.url.halves();
+        if host == "hub" {
+            let form = String::from_utf8(request.body.clone()).unwrap();
+            script.forms.push((after, form));
+            let response = Response {
+                status: 202,
+                url: request.url.clone(),
+                ..Response::default()
+            };
+            return Ok((response, true));
+        }
         let mood = match host.as_str() {
             "feeds" => script.feeds[&name].mood,
             _ => script.hooks.get(&name).copied().unwrap_or(Mood::Well),
@@ -150,6 +168,12 @@ impl ScriptedNet {
                 .headers
                 .iter()
                 .any(|(header, _)| header == "if-none-match");
+            if script.hubbed.contains(&name) {
+                let link = format!("<http://hub/>; rel=hub, <{}>; rel=self", request.url);
+                response
+                    .headers
+                    .push(("link".to_owned(), link.into_bytes()));
+            }
             if response.status == 200 {
                 let etag = format!("\"{}\"", server.version);
                 match header(request, "if-none-match") == Some(etag.as_bytes()) {
@@ -177,6 +201,14 @@ impl ScriptedNet {
                 webhook_id: String::from_utf8(header(request, "webhook-id").unwrap().to_vec())
                     .unwrap(),
                 title: alert["item"]["title"].as_str().unwrap().to_owned(),
+                rule: alert["rule"].as_str().unwrap().to_owned(),
+                status: alert["status"].as_str().unwrap().to_owned(),
+                held: alert["alerts"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(|alert| alert["item"]["title"].as_str().unwrap().to_owned())
+                    .collect(),
                 is_answered: mood == Mood::Well,
             };
             script.arrivals.push(arrival);
@@ -218,8 +250,19 @@ fn epoch() -> Timestamp {
     EPOCH.parse().unwrap()
 }
 
+/// What a hook's receiver wants beside alerts.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    pub hold: Hold,
+    pub escalation: Option<Escalation>,
+    pub heartbeat: Option<Duration>,
+    /// It takes no alerts of its own.
+    pub wants_nothing: bool,
+}
+
 /// A daemon in its world.
 pub struct World {
+    wishes: BTreeMap<String, Wishes>,
     script: Arc<Mutex<Script>>,
     clock: Clock,
     store: Store,
@@ -227,20 +270,28 @@ pub struct World {
     feeds: Vec<String>,
     hooks: Vec<String>,
     ops: Vec<String>,
+    public_url: Option<String>,
     word: String,
 }
 
 impl World {
     /// A daemon that polls `feeds` every minute and sends what holds the word "signal" to `hooks`.
     pub async fn new(feeds: &[&str], hooks: &[&str]) -> World {
+        World::new_at(EPOCH, feeds, hooks).await
+    }
+
+    /// As [`World::new`], at another time.
+    pub async fn new_at(at: &str, feeds: &[&str], hooks: &[&str]) -> World {
         let world = World {
+            wishes: BTreeMap::new(),
             script: Arc::default(),
-            clock: Clock::starting_at(epoch()),
+            clock: Clock::starting_at(at.parse().unwrap()),
             store: Store::in_memory().unwrap(),
             node: None,
             feeds: feeds.iter().map(|feed| (*feed).to_owned()).collect(),
             hooks: hooks.iter().map(|hook| (*hook).to_owned()).collect(),
             ops: Vec::new(),
+            public_url: None,
             word: "signal".to_owned(),
         };
         for feed in feeds {
@@ -264,6 +315,18 @@ impl World {
         self.ops = hooks.iter().map(|hook| (*hook).to_owned()).collect();
     }
 
+    /// Hubs reach the daemon from the next start or reload, and this feed names one.
+    pub fn push(&mut self, feed: &str) {
+        self.public_url = Some("http://desk".to_owned());
+        let mut script = self.script.lock().unwrap();
+        script.hubbed.insert(feed.to_owned());
+    }
+
+    /// What the hub was asked, in order: when, and the form.
+    pub fn forms(&self) -> Vec<(Duration, String)> {
+        self.script.lock().unwrap().forms.clone()
+    }
+
     /// The daemon with its configuration, while it runs.
     pub fn node(&self) -> (&Node, Config) {
         (self.node.as_ref().unwrap(), self.config())
@@ -284,6 +347,11 @@ impl World {
                 .await
                 .unwrap(),
         );
+    }
+
+    /// What the hook's receiver wants from the next start or reload on.
+    pub fn wishes(&mut self, hook: &str, wishes: Wishes) {
+        self.wishes.insert(hook.to_owned(), wishes);
     }
 
     /// Ends the daemon where it stands.
@@ -421,8 +489,17 @@ impl World {
                 contact: None,
                 allow_private: false,
             },
+            web: self.public_url.clone().map(|public_url| WebSettings {
+                listen: ([127, 0, 0, 1], 9119).into(),
+                token: None,
+                public_url: Some(public_url),
+            }),
             feeds: self.feeds.iter().map(feed).collect(),
-            receivers: self.hooks.iter().map(|hook| receiver(hook)).collect(),
+            receivers: self
+                .hooks
+                .iter()
+                .map(|hook| receiver(hook, self.wishes.get(hook).cloned().unwrap_or_default()))
+                .collect(),
             notices_to: self.ops.clone(),
             rules: Arc::new(rules),
             watch: false,
@@ -431,7 +508,7 @@ impl World {
     }
 }
 
-fn receiver(hook: &str) -> Arc<Receiver> {
+fn receiver(hook: &str, wishes: Wishes) -> Arc<Receiver> {
     let settings = webhook::Settings {
         url: format!("http://hooks/{hook}"),
         secret: None,
@@ -442,12 +519,13 @@ fn receiver(hook: &str) -> Arc<Receiver> {
     let notifier: Box<dyn Notifier> = Box::new(Webhook::new(settings).unwrap());
     let wants = Wants {
         severity_min: Severity::Info,
-        rules: None,
+        rules: wishes.wants_nothing.then(globset::GlobSet::empty),
         tags: Vec::new(),
     };
     Arc::new(Receiver {
-        name: hook.to_owned(),
-        wants,
-        notifier,
+        hold: wishes.hold,
+        escalation: wishes.escalation,
+        heartbeat: wishes.heartbeat,
+        ..Receiver::new(hook, wants, notifier)
     })
 }

@@ -211,23 +211,13 @@ impl Reader<'_> {
                 let known = types.iter().find(|kind| kind.name == name);
                 if known.is_none() {
                     let spot = self.spot(value.span());
-                    let finding = match keys::RECEIVER_TYPES_LATER.contains(&&**name) {
-                        true => Finding::error(
-                            spot,
-                            format!("not supported yet: receivers of type {name:?}"),
-                        )
-                        .help(format!("supported: {}", names.join(", "))),
-                        false => {
-                            let later = keys::RECEIVER_TYPES_LATER.iter().copied();
-                            let complaint = not_one_of(name, "is not a type of receiver", &names);
-                            let meant = did_you_mean(name, names.iter().copied().chain(later));
-                            Finding {
-                                help: meant
-                                    .map(|meant| format!("did you mean `{meant}`?"))
-                                    .or(complaint.help),
-                                ..Finding::error(spot, format!("{name:?} {}", complaint.message))
-                            }
-                        }
+                    let complaint = not_one_of(name, "is not a type of receiver", &names);
+                    let meant = did_you_mean(name, names.iter().copied());
+                    let finding = Finding {
+                        help: meant
+                            .map(|meant| format!("did you mean `{meant}`?"))
+                            .or(complaint.help),
+                        ..Finding::error(spot, format!("{name:?} {}", complaint.message))
                     };
                     self.report(finding);
                 }
