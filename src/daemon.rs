@@ -184,6 +184,13 @@ impl Node {
             .store
             .sync_feeds(config.feeds.clone(), self.clock.now())
             .await?;
+        let bursts = config
+            .rules
+            .rules()
+            .iter()
+            .filter(|rule| rule.burst.is_some());
+        let bursts = bursts.map(|rule| rule.id.clone()).collect();
+        self.store.watch_rates(bursts, self.clock.now()).await?;
         self.store.enable_receivers().await?;
         let feeds = states
             .iter()

@@ -7,6 +7,7 @@
 mod ask;
 mod change;
 mod harvest;
+mod known;
 mod push;
 mod tally;
 mod think;
@@ -238,17 +239,18 @@ impl Poller {
             Answer::Body(response) => {
                 let pointers = hub::Pointers::of(&response);
                 match self.read(response).await {
-                    Ok((parsed, validators)) => {
+                    Ok((mut parsed, validators)) => {
                         let published = parsed.items.iter().filter_map(|item| item.published);
                         visit.wishes =
                             (visit.wishes).with_document(&parsed.hints, published.collect());
-                        let keys = parsed.items.iter().map(Item::key).collect();
-                        let unseen = self.store.unseen(id, keys).await?;
+                        let items = std::mem::take(&mut parsed.items);
+                        let listed = items.iter().map(Item::key).collect();
+                        let known = known::sort_out(&self.store, id, &visit.state, items).await?;
                         let announced = match parsed.is_partial {
                             true => Announced::Unknown,
                             false => hub::announced(&pointers, &parsed.hints),
                         };
-                        let harvest = harvest::gather(&visit, parsed, validators, &unseen);
+                        let harvest = harvest::gather(&visit, &parsed, validators, listed, known);
                         let harvest = Harvest {
                             announced,
                             ..harvest
@@ -298,13 +300,13 @@ impl Poller {
     async fn match_items(
         &self,
         feed: &Arc<Feed>,
-        items: &[Item],
+        items: Vec<Item>,
         rules: &Arc<RuleSet>,
     ) -> Result<HashMap<ItemKey, Vec<RuleHits>>, String> {
         if items.is_empty() {
             return Ok(HashMap::new());
         }
-        let (feed, rules, items) = (feed.clone(), rules.clone(), items.to_vec());
+        let (feed, rules) = (feed.clone(), rules.clone());
         let matched = self.thinkers.run(move |scratch| {
             items
                 .iter()
@@ -330,7 +332,9 @@ impl Poller {
             answered,
             ..
         } = *visit;
-        let mut hits = match self.match_items(feed, &harvest.new, &watched.rules).await {
+        let changed = harvest.new.iter().chain(&harvest.edited);
+        let changed = changed.cloned().collect();
+        let mut hits = match self.match_items(feed, changed, &watched.rules).await {
             Ok(hits) => hits,
             // Recorded as if nothing had matched, an event would be lost; failed, the poll comes again.
             Err(problem) => {
@@ -345,7 +349,9 @@ impl Poller {
         let judge = {
             let (feed, watched, clock) = (feed.clone(), watched.clone(), self.clock);
             Box::new(
-                move |item: &Item, past: &dyn judge::Past<Error = StoreError>| {
+                move |item: &Item,
+                      edited: Option<&judge::Edited>,
+                      past: &dyn judge::Past<Error = StoreError>| {
                     let Some(hits) = hits.remove(&item.key()) else {
                         return Ok(Decided::default());
                     };
@@ -358,7 +364,9 @@ impl Poller {
                         feed: &feed,
                         item,
                         hits,
+                        rules,
                         is_first_contact,
+                        edited,
                         seen: answered,
                         matched: matched_at,
                     };
@@ -393,8 +401,11 @@ impl Poller {
         outcome: PollOutcome,
         polled: Polled,
     ) -> Result<Timestamp, StoreError> {
-        let judge_nothing =
-            Box::new(|_: &Item, _: &dyn judge::Past<Error = StoreError>| Ok(Decided::default()));
+        let judge_nothing = Box::new(
+            |_: &Item, _: Option<&judge::Edited>, _: &dyn judge::Past<Error = StoreError>| {
+                Ok(Decided::default())
+            },
+        );
         let (next_poll, _) = self.record(visit, outcome, polled, judge_nothing).await?;
         Ok(next_poll)
     }

@@ -327,7 +327,15 @@ pub static BURST: Shape = Shape {
         )
         .required(),
         Key::new("window", WINDOW, "The time that is counted.").required(),
-        Key::new("baseline", WINDOW, "The time that tells what is usual.").required(),
+        Key::new(
+            "baseline",
+            Time {
+                min: SECOND,
+                max: crate::judge::BASELINE_MAX,
+            },
+            "The time before it that tells what is usual.",
+        )
+        .required(),
         Key::new(
             "at_least",
             Integer {

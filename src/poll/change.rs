@@ -7,7 +7,7 @@ use super::{Visit, ask::MOVED_AGREEING};
 use crate::{
     model::{Feed, Notice, NoticeKind, Severity},
     schedule::{self, FAILING_AFTER, Polled},
-    store::{FeedState, PollOutcome},
+    store::{FeedState, Harvest, PollOutcome},
     time::{self, Timestamp, show_duration},
 };
 
@@ -122,6 +122,21 @@ pub fn notices(visit: &Visit<'_>, outcome: &PollOutcome, polled: Polled) -> Vec<
                 }
                 _ => (false, false),
             };
+            match outcome {
+                PollOutcome::Items(Harvest {
+                    storm: Some(items), ..
+                }) => {
+                    let text = format!(
+                        "{name} gave new ids to its items all at once; {items} were recognised by their links or titles and alert nobody again"
+                    );
+                    say(NoticeKind::IdStorm, Severity::Medium, false, text);
+                }
+                PollOutcome::Items(_) => {
+                    let text = format!("{name} keeps the ids of its items again");
+                    say(NoticeKind::IdStorm, over, true, text);
+                }
+                _ => {}
+            }
             let last = state.last_new_item;
             if schedule::is_silent(visit.rhythm.as_ref(), last, now) {
                 let text = match has_new {

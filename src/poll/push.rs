@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Poller, Visit, harvest};
+use super::{Poller, Visit, harvest, known};
 use crate::{
     envelope::Response,
     model::Item,
@@ -33,7 +33,7 @@ impl Poller {
         };
         let seen = self.clock.now();
         let (state, rhythm) = self.store.feed_state(id).await?;
-        let (parsed, validators) = match self.read(document).await {
+        let (mut parsed, validators) = match self.read(document).await {
             Ok(read) => read,
             Err(error) => return Ok(PushTaken::Unreadable(error.to_string())),
         };
@@ -48,12 +48,13 @@ impl Poller {
             fresh: None,
             moved_to: None,
         };
-        let keys = parsed.items.iter().map(Item::key).collect();
-        let unseen = self.store.unseen(id, keys).await?;
+        let items = std::mem::take(&mut parsed.items);
+        let listed = items.iter().map(Item::key).collect();
+        let known = known::sort_out(&self.store, id, &visit.state, items).await?;
         let harvest = Harvest {
             // Hubs bring what is new alone: that all of it is new does not tell that anything was lost.
             hurry_until: None,
-            ..harvest::gather(&visit, parsed, validators, &unseen)
+            ..harvest::gather(&visit, &parsed, validators, listed, known)
         };
         self.record_items(&visit, harvest, PollOutcome::Pushed)
             .await?;

@@ -9,17 +9,20 @@ mod feeds;
 mod hands;
 mod history;
 pub mod holds;
+mod items;
+mod judged;
 mod notices;
 mod outbox;
 mod polls;
 mod sqlite;
+mod stories;
 mod subscriptions;
 
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
     hub::Announced,
-    judge::{Decision, Past},
+    judge::{Decision, Edited, Past},
     model::{Alert, Item, ItemKey, Notice, Severity, Validators},
     schedule::{Plan, Rhythm, Why, Wishes},
     secret::Secret,
@@ -205,15 +208,35 @@ pub struct Harvest {
     pub new: Vec<Item>,
     /// Who would push the feed.
     pub announced: Announced,
+    /// Those that were seen before with another title or summary.
+    pub edited: Vec<Item>,
+    /// Those that were seen before under another key, which is forgotten.
+    pub renamed: Vec<(ItemKey, Item)>,
+    /// Those that were seen by a version that did not keep their marks.
+    pub unmarked: Vec<Item>,
+    /// Most keys changed at once: how many items were recognised by other marks.
+    pub storm: Option<usize>,
     /// The rhythm, where this answer taught something about it.
     pub rhythm: Option<Rhythm>,
     /// Items were lost before this answer: the feed is asked at its interval until then.
     pub hurry_until: Option<Timestamp>,
 }
 
-/// Decides what one new item causes. Called inside the transaction, once for each new item.
-pub type Judge =
-    Box<dyn FnMut(&Item, &dyn Past<Error = StoreError>) -> Result<Decided, StoreError> + Send>;
+/// Decides what one new or edited item causes. Called inside the transaction, once for each of them.
+pub type Judge = Box<
+    dyn FnMut(&Item, Option<&Edited>, &dyn Past<Error = StoreError>) -> Result<Decided, StoreError>
+        + Send,
+>;
+
+/// What a feed is known to have listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenItem {
+    pub key: ItemKey,
+    /// `None` where it was seen by a version that did not keep it; so with the marks.
+    pub words: Option<ItemKey>,
+    pub page: Option<ItemKey>,
+    pub name: Option<ItemKey>,
+}
 
 /// A decision, and who is owed each of its alerts.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -228,6 +251,8 @@ pub struct Decided {
 pub struct Recorded {
     /// Items that were new to the store.
     pub new_items: usize,
+    /// Items whose title or summary changed.
+    pub edited_items: usize,
     /// Alerts queued, newest revision each.
     pub alerts: Vec<Alert>,
     /// Deliveries now owed.
@@ -449,6 +474,16 @@ pub struct ArchivedItem {
     pub seen: Timestamp,
     pub item: Item,
     pub judgements: Vec<JudgementRow>,
+    /// What it said before, oldest first.
+    pub edits: Vec<EditRow>,
+}
+
+/// What an item said until it was edited.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct EditRow {
+    pub edited: Timestamp,
+    pub title: String,
+    pub summary: String,
 }
 
 /// How much the store holds.

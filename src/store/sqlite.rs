@@ -24,6 +24,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("sql/0001_first.sql"),
     include_str!("sql/0002_poll.sql"),
     include_str!("sql/0003_notices.sql"),
+    include_str!("sql/0004_stories.sql"),
     include_str!("sql/0005_receivers.sql"),
     include_str!("sql/0006_push.sql"),
 ];

@@ -39,6 +39,8 @@ pub struct Arrival {
     pub status: String,
     /// The titles of what a digest or summary holds.
     pub held: Vec<String>,
+    /// The alert document.
+    pub alert: serde_json::Value,
     /// Whether the sender heard that it arrived.
     pub is_answered: bool,
 }
@@ -78,11 +80,13 @@ pub struct Asked {
     pub status: u16,
 }
 
+/// Identifier, title, when published.
+pub type Entry = (String, String, Timestamp);
+
 #[derive(Debug)]
 struct Server {
     mood: Mood,
-    /// Identifier, title, when published.
-    entries: Vec<(String, String, Timestamp)>,
+    entries: Vec<Entry>,
     version: u32,
 }
 
@@ -209,6 +213,7 @@ impl ScriptedNet {
                     .flatten()
                     .map(|alert| alert["item"]["title"].as_str().unwrap().to_owned())
                     .collect(),
+                alert,
                 is_answered: mood == Mood::Well,
             };
             script.arrivals.push(arrival);
@@ -234,8 +239,10 @@ impl Server {
             .entries
             .iter()
             .map(|(id, title, published)| {
+                // A text may follow the title after a line break.
+                let (title, text) = title.split_once('\n').unwrap_or((title, ""));
                 format!(
-                    "<item><title>{title}</title><guid isPermaLink=\"false\">{id}</guid><pubDate>{}</pubDate></item>",
+                    "<item><title>{title}</title><description>{text}</description><guid isPermaLink=\"false\">{id}</guid><pubDate>{}</pubDate></item>",
                     published.strftime("%a, %d %b %Y %H:%M:%S GMT")
                 )
             })
@@ -272,6 +279,8 @@ pub struct World {
     ops: Vec<String>,
     public_url: Option<String>,
     word: String,
+    /// Rules beside the one that watches for the word.
+    rules: Vec<RuleSource>,
 }
 
 impl World {
@@ -293,6 +302,7 @@ impl World {
             ops: Vec::new(),
             public_url: None,
             word: "signal".to_owned(),
+            rules: Vec::new(),
         };
         for feed in feeds {
             let server = Server {
@@ -308,6 +318,12 @@ impl World {
                 .insert((*feed).to_owned(), server);
         }
         world
+    }
+
+    /// These rules alone. A feed named `coast-2` is of the publisher `coast`.
+    pub fn with_rules(mut self, rules: Vec<RuleSource>) -> World {
+        self.rules = rules;
+        self
     }
 
     /// These hooks are told about wirewatch itself; known from the next start or reload.
@@ -386,7 +402,7 @@ impl World {
     }
 
     /// Changes what the feed lists, in any way.
-    pub fn edit(&self, feed: &str, change: impl FnOnce(&mut Vec<(String, String, Timestamp)>)) {
+    pub fn edit(&self, feed: &str, change: impl FnOnce(&mut Vec<Entry>)) {
         let mut script = self.script.lock().unwrap();
         let server = script.feeds.get_mut(feed).unwrap();
         change(&mut server.entries);
@@ -463,7 +479,11 @@ impl World {
             per: Per::Item,
             ..RuleSource::default()
         };
-        let (rules, _) = RuleSet::compile(vec![rule], Vec::new()).unwrap();
+        let rules = match self.rules.is_empty() {
+            true => vec![rule],
+            false => self.rules.clone(),
+        };
+        let (rules, _) = RuleSet::compile(rules, Vec::new()).unwrap();
         let feed = |name: &String| {
             let poll = PollLimits {
                 interval: Duration::from_secs(60),
@@ -471,7 +491,8 @@ impl World {
             };
             Arc::new(Feed {
                 url: format!("http://feeds/{name}"),
-                publisher: name.clone(),
+                publisher: name.split('-').next().unwrap_or(name).to_owned(),
+                lang: Some("en".to_owned()),
                 poll,
                 ..Feed::named(name)
             })
