@@ -13,14 +13,16 @@ use wirewatch::{
     config::{Config, PollSettings, StoreSettings},
     daemon::Node,
     envelope::{Envelope, HeaderText, NetError, Reply, Request, Response},
-    model::{Feed, PollLimits, Severity},
+    judge::Past,
+    model::{Feed, Item, PollLimits, Severity, Validators},
     net::Net,
     notify::{
         Notifier, Receiver, Wants,
         webhook::{self, Webhook},
     },
     rule::{Per, RuleSet, RuleSource, Text},
-    store::Store,
+    schedule::Rhythm,
+    store::{Decided, Harvest, PollOutcome, PollRecord, Store, StoreError},
     time::{self, Clock, Timestamp},
 };
 
@@ -365,6 +367,44 @@ impl World {
         let server = script.feeds.get_mut(feed).unwrap();
         change(&mut server.entries);
         server.version += 1;
+    }
+
+    /// The store remembers a poll of this feed just now that listed what it lists, and its rhythm until then.
+    pub async fn remember(&self, feed: &str, rhythm: Rhythm) {
+        let config = self.config();
+        let states = self
+            .store
+            .sync_feeds(config.feeds, self.now())
+            .await
+            .unwrap();
+        let state = states.iter().find(|state| state.name == feed).unwrap();
+        let (validators, new) = {
+            let script = self.script.lock().unwrap();
+            let server = &script.feeds[feed];
+            let items = server.entries.iter().map(|(id, title, published)| Item {
+                id: id.clone(),
+                title: title.clone(),
+                published: Some(*published),
+                ..Item::default()
+            });
+            let validators = Validators {
+                etag: Some(server.etag()),
+                last_modified: None,
+            };
+            (validators, items.collect::<Vec<_>>())
+        };
+        let outcome = PollOutcome::Items(Harvest {
+            validators,
+            listed: new.iter().map(Item::key).collect(),
+            new,
+            rhythm: Some(rhythm),
+            ..Harvest::default()
+        });
+        let next_poll = time::after(self.now(), self.interval);
+        let record = PollRecord::plain(state.id, self.now(), next_poll, outcome);
+        let judge_nothing =
+            Box::new(|_: &Item, _: &dyn Past<Error = StoreError>| Ok(Decided::default()));
+        self.store.record_poll(record, judge_nothing).await.unwrap();
     }
 
     /// Feeds are polled so often from the next start on.
