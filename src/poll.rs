@@ -7,7 +7,9 @@
 mod ask;
 mod change;
 mod harvest;
+mod push;
 mod tally;
+mod think;
 mod turn;
 mod urgent;
 
@@ -20,19 +22,18 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::{Notify, Semaphore},
-    task::JoinError,
-};
+use tokio::sync::Notify;
 
 use self::{
     ask::{Answer, address, host_of, moved_to, read_answer, request},
     change::{StateChange, notices},
     tally::Contact,
+    think::Thinkers,
     urgent::Urgent,
 };
 use crate::{
     envelope::{Reply, Response},
+    hub::{self, Announced},
     judge::{self, Matched},
     model::{Feed, Item, ItemKey, PollLimits, Validators},
     net::Net,
@@ -48,11 +49,10 @@ use crate::{
     time::{self, Clock, Timestamp},
 };
 
+pub use push::PushTaken;
 pub use tally::Tally;
 pub use turn::Polls;
 
-/// Documents read and items matched at once.
-const THINKING_MAX: usize = 4;
 /// What is watched, swapped whole on reload.
 #[derive(Clone, Debug)]
 pub struct Watched {
@@ -101,15 +101,26 @@ pub struct Poller {
     agenda: Mutex<Agenda<FeedId>>,
     /// Rung when deliveries are owed.
     owed: Arc<Notify>,
+    /// Rung when a hub is to be asked for something.
+    hubs_changed: Arc<Notify>,
     tally: Tally,
-    thinking: Semaphore,
+    thinkers: Thinkers,
     urgent: Urgent,
     is_store_failing: AtomicBool,
 }
 
 impl Poller {
     /// Nothing is watched until [`Poller::watch`] is called.
-    pub fn new(store: Store, net: Arc<dyn Net>, clock: Clock, owed: Arc<Notify>) -> Poller {
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn new(
+        store: Store,
+        net: Arc<dyn Net>,
+        clock: Clock,
+        owed: Arc<Notify>,
+        hubs_changed: Arc<Notify>,
+    ) -> std::io::Result<Poller> {
         let nothing = Watched {
             feeds: HashMap::new(),
             rules: Arc::new(RuleSet::default()),
@@ -118,18 +129,19 @@ impl Poller {
             per_host: 1,
             allow_private: false,
         };
-        Poller {
+        Ok(Poller {
             store,
             net,
             clock,
             watched: RwLock::new(Arc::new(nothing)),
             agenda: Mutex::new(Agenda::new(1)),
             owed,
+            hubs_changed,
             tally: Tally::default(),
-            thinking: Semaphore::new(THINKING_MAX),
+            thinkers: Thinkers::start(clock)?,
             urgent: Urgent::default(),
             is_store_failing: AtomicBool::new(false),
-        }
+        })
     }
 
     /// Watches these feeds from here on. `states` are the rows of the same feeds.
@@ -223,25 +235,37 @@ impl Poller {
                 self.settle(&visit, PollOutcome::Failed { problem }, polled)
                     .await
             }
-            Answer::Body(response) => match self.read(response).await {
-                Ok((parsed, validators)) => {
-                    let published = parsed.items.iter().filter_map(|item| item.published);
-                    visit.wishes = (visit.wishes).with_document(&parsed.hints, published.collect());
-                    let keys = parsed.items.iter().map(Item::key).collect();
-                    let unseen = self.store.unseen(id, keys).await?;
-                    let harvest = harvest::gather(&visit, parsed, validators, &unseen);
-                    self.record_items(&visit, harvest).await
+            Answer::Body(response) => {
+                let pointers = hub::Pointers::of(&response);
+                match self.read(response).await {
+                    Ok((parsed, validators)) => {
+                        let published = parsed.items.iter().filter_map(|item| item.published);
+                        visit.wishes =
+                            (visit.wishes).with_document(&parsed.hints, published.collect());
+                        let keys = parsed.items.iter().map(Item::key).collect();
+                        let unseen = self.store.unseen(id, keys).await?;
+                        let announced = match parsed.is_partial {
+                            true => Announced::Unknown,
+                            false => hub::announced(&pointers, &parsed.hints),
+                        };
+                        let harvest = harvest::gather(&visit, parsed, validators, &unseen);
+                        let harvest = Harvest {
+                            announced,
+                            ..harvest
+                        };
+                        self.record_items(&visit, harvest, PollOutcome::Items).await
+                    }
+                    Err(ParseError::NotAFeed(problem)) => {
+                        self.settle(&visit, PollOutcome::Failed { problem }, Polled::NotAFeed)
+                            .await
+                    }
+                    Err(ParseError::Broken(problem)) => {
+                        let polled = visit.failed(None);
+                        self.settle(&visit, PollOutcome::Failed { problem }, polled)
+                            .await
+                    }
                 }
-                Err(ParseError::NotAFeed(problem)) => {
-                    self.settle(&visit, PollOutcome::Failed { problem }, Polled::NotAFeed)
-                        .await
-                }
-                Err(ParseError::Broken(problem)) => {
-                    let polled = visit.failed(None);
-                    self.settle(&visit, PollOutcome::Failed { problem }, polled)
-                        .await
-                }
-            },
+            }
         }
     }
 
@@ -251,7 +275,7 @@ impl Poller {
             etag: response.header("etag").map(<[u8]>::to_vec),
             last_modified: response.header("last-modified").map(<[u8]>::to_vec),
         };
-        let parsed = self.think(move || {
+        let parsed = self.thinkers.run(move |_| {
             let document = Document {
                 body: &response.body,
                 content_type: response.header_text("content-type"),
@@ -281,32 +305,23 @@ impl Poller {
             return Ok(HashMap::new());
         }
         let (feed, rules, items) = (feed.clone(), rules.clone(), items.to_vec());
-        let matched = self.think(move || {
+        let matched = self.thinkers.run(move |scratch| {
             items
                 .iter()
-                .map(|item| (item.key(), rules.hits(&feed, item)))
+                .map(|item| (item.key(), rules.hits_with(&feed, item, scratch)))
                 .filter(|(_, hits)| !hits.is_empty())
                 .collect()
         });
-        matched.await.map_err(|error| {
-            format!("a bug of ours: matching gave up on this feed's items ({error})")
-        })
-    }
-
-    /// Runs what needs the processor away from the async threads, and no more of it at once than keeps the processor busy:
-    /// each thread that has matched keeps working memory of its own.
-    async fn think<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, JoinError> {
-        let _place = self.thinking.acquire().await;
-        tokio::task::spawn_blocking(work).await
+        matched
+            .await
+            .map_err(|_| "a bug of ours: matching gave up on this feed's items".to_owned())
     }
 
     async fn record_items(
         &self,
         visit: &Visit<'_>,
         harvest: Harvest,
+        outcome: fn(Harvest) -> PollOutcome,
     ) -> Result<Timestamp, StoreError> {
         let Visit {
             feed,
@@ -360,7 +375,7 @@ impl Poller {
                 },
             )
         };
-        let outcome = PollOutcome::Items(harvest);
+        let outcome = outcome(harvest);
         let polled = match is_first_contact {
             true => Polled::First,
             false => Polled::Answered,
@@ -399,6 +414,7 @@ impl Poller {
         } = *visit;
         let plan = match &outcome {
             PollOutcome::Gone { .. } => Plan::NEVER,
+            PollOutcome::Pushed(_) => state.plan,
             _ => schedule::plan(Case {
                 name: &feed.name,
                 limits: &feed.poll,
@@ -407,11 +423,13 @@ impl Poller {
                 fresh: visit.fresh,
                 wishes: visit.wishes,
                 rhythm: self.wait_by_rhythm(visit, &outcome),
+                pushed: push::lasts(state, answered),
             }),
         };
         let contact = match &outcome {
             PollOutcome::Unchanged | PollOutcome::Items(_) => Contact::Answered,
             PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => Contact::Failing,
+            PollOutcome::Pushed(_) => Contact::Pushed,
         };
         let changed = StateChange::of(visit, &outcome);
         let poll = PollRecord {
@@ -429,6 +447,9 @@ impl Poller {
         if !recorded.notices.is_empty() {
             recorded.notices.iter().for_each(tell::log);
             self.owed.notify_one();
+        }
+        if recorded.has_hub_changed {
+            self.hubs_changed.notify_one();
         }
         self.tally.note(state.id, contact);
         changed.log(feed, state);

@@ -27,9 +27,8 @@ use crate::{
 const FIRST_BYTE_MAX: Duration = Duration::from_secs(30);
 
 /// Ten thousand hosts polled every five minutes then hold some five hundred idle sockets, and feeds of one host that are
-/// due together still share connections.
+/// due together still share connections: as many as `per_host` lets be in use.
 const IDLE_MAX: Duration = Duration::from_secs(15);
-const IDLE_PER_HOST_MAX: usize = 4;
 
 /// Of an answer that is not the thing asked for: enough for its words.
 const OTHER_BODY_BYTES_MAX: usize = 8 << 10;
@@ -64,7 +63,6 @@ impl Http {
                 .dns_resolver(resolver)
                 .connector_layer(Stages)
                 .pool_idle_timeout(IDLE_MAX)
-                .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
                 .redirect(Policy::none())
                 .referer(false)
                 .no_proxy() // Proxies come from the configuration alone, and the guard would not see past one.

@@ -4,6 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use super::Visit;
 use crate::{
+    hub::Announced,
     model::{Item, ItemKey, Validators},
     parse::Parsed,
     schedule::Rhythm,
@@ -49,6 +50,7 @@ pub fn gather(
         hurry_until: is_overrun.then(|| time::after(visit.answered, HURRY_FOR)),
         listed,
         new,
+        announced: Announced::Unknown,
     }
 }
 

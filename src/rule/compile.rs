@@ -68,25 +68,22 @@ impl Compiler {
                 Scope::Title => View::Title,
                 Scope::All => View::All,
             };
-            let mut program = RuleProgram {
+            let program = RuleProgram {
                 any: self.entries(&rule.any, view, lists),
                 all: self.entries(&rule.all, view, lists),
                 none: self.entries(&rule.none, view, lists),
-                root: None,
                 is_filtered: !rule.langs.is_empty()
                     || rule.feeds.names.is_some()
                     || rule.feeds.tags.is_some(),
             };
-            if let Slice { start, len: 1 } = program.any
+            let mut root = None;
+            if let [only] = self.program.children(program.any)
                 && program.all.len + program.none.len == 0
                 && !program.is_filtered
             {
-                program.root = self
-                    .program
-                    .children
-                    .get(start as usize)
-                    .and_then(|node| NonZeroU32::new(*node));
+                root = NonZeroU32::new(*only);
             }
+            self.program.roots.push(root);
             if rule.any.is_empty() && rule.all.is_empty() {
                 self.problem(
                     rule.place,

@@ -5,10 +5,12 @@
 
 use super::{
     HITS_MAX,
-    matcher::{Matcher, Near},
+    matcher::Matcher,
+    near::Near,
     program::{Node, NodeId, Program},
     query::{self, NearKind, Pattern},
-    tokens::{Part, Span},
+    signals::Span,
+    tokens::Part,
     vocabulary::Atom,
 };
 use crate::model::{Field, Hit};

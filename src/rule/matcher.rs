@@ -7,9 +7,11 @@ use std::ops::Range;
 
 use super::{
     RuleSource,
+    near::Near,
     program::{LIST_TARGET, Node, NodeId, Program, Signal, View},
     query::NearKind,
-    tokens::{LEAD_WORDS, Page, Part, Span, Word},
+    signals::{Bits, Span},
+    tokens::{LEAD_WORDS, Page, Part, Word},
 };
 use crate::model::{Feed, Item};
 
@@ -22,9 +24,11 @@ pub struct Scratch {
     pub(super) page: Page,
     /// Rules awake for the present item, each once.
     awake: Vec<u32>,
-    woken: Vec<u32>,
-    /// Whether a list holds, by epoch.
-    list_memo: Vec<(u32, bool)>,
+    is_awake: Bits,
+    /// Lists asked for the present item, each once; and what came of it.
+    asked: Vec<u32>,
+    is_asked: Bits,
+    list_holds: Vec<bool>,
     spare: Vec<Vec<Span>>,
     matched: Vec<usize>,
 }
@@ -41,8 +45,10 @@ impl Scratch {
             set: 0,
             page: Page::new(),
             awake: Vec::new(),
-            woken: Vec::new(),
-            list_memo: Vec::new(),
+            is_awake: Bits::default(),
+            asked: Vec::new(),
+            is_asked: Bits::default(),
+            list_holds: Vec::new(),
             spare: Vec::new(),
             matched: Vec::new(),
         }
@@ -58,10 +64,23 @@ impl Scratch {
         }
         self.set = set;
         self.page.reset(program);
-        self.woken.clear();
-        self.woken.resize(program.rules.len(), 0);
-        self.list_memo.clear();
-        self.list_memo.resize(program.lists.len(), (0, false));
+        self.awake.clear();
+        self.is_awake.reset(program.rules.len());
+        self.asked.clear();
+        self.is_asked.reset(program.lists.len());
+        self.list_holds.clear();
+        self.list_holds.resize(program.lists.len(), false);
+    }
+
+    fn forget_item(&mut self) {
+        for rule in &self.awake {
+            self.is_awake.clear_around(*rule);
+        }
+        self.awake.clear();
+        for list in &self.asked {
+            self.is_asked.clear_around(*list);
+        }
+        self.asked.clear();
     }
 }
 
@@ -93,11 +112,7 @@ impl<'a> Matcher<'a> {
     ) -> Matcher<'a> {
         scratch.fit(set, program);
         scratch.page.read(program, feed, item);
-        if scratch.page.epoch() == 1 {
-            // A new count of epochs: what older ones left behind would be taken for this item's.
-            scratch.woken.fill(0);
-            scratch.list_memo.fill((0, false));
-        }
+        scratch.forget_item();
         let mut matcher = Matcher {
             program,
             feed,
@@ -133,7 +148,8 @@ impl<'a> Matcher<'a> {
         for regex in &gate.ungated {
             self.scratch
                 .page
-                .signal_without_place(program.regex_signal(*regex));
+                .signals
+                .add_without_place(program.regex_signal(*regex));
         }
         let Some(literals) = &gate.literals else {
             return;
@@ -162,64 +178,60 @@ impl<'a> Matcher<'a> {
                 if let Some(regex) = gate.owners.get(found.pattern().as_usize()) {
                     self.scratch
                         .page
-                        .signal_without_place(program.regex_signal(*regex));
+                        .signals
+                        .add_without_place(program.regex_signal(*regex));
                 }
             }
         }
     }
 
     fn wake(&mut self) {
-        let scratch = &mut *self.scratch;
-        let epoch = scratch.page.epoch();
-        scratch.awake.clear();
+        let triggers = &self.program.triggers;
+        let Scratch {
+            page,
+            awake,
+            is_awake,
+            ..
+        } = &mut *self.scratch;
         let mut next = 0;
-        // Lists add their targets behind those of what occurred.
-        while let Some(targets) = scratch.page.signals.get(next) {
+        // Lists add their signals behind those of what occurred.
+        while let Some(signal) = page.signals.get(next) {
             next += 1;
-            for target in self.program.triggers.targets(*targets) {
-                if !scratch.page.has_any(&target.guards) {
+            for target in triggers.targets(signal) {
+                if !page.signals.has_any(&target.guards) {
                     continue;
                 }
-                if target.rule & LIST_TARGET == 0 {
-                    if let Some(woken) = scratch.woken.get_mut(target.rule as usize)
-                        && *woken != epoch
-                    {
-                        *woken = epoch;
-                        scratch.awake.push(target.rule);
-                    }
-                } else {
-                    scratch
-                        .page
-                        .signal_without_place(target.rule & !LIST_TARGET);
+                if target.rule & LIST_TARGET != 0 {
+                    let list = target.rule & !LIST_TARGET;
+                    page.signals.add_without_place(list);
+                } else if is_awake.insert(target.rule) {
+                    awake.push(target.rule);
                 }
             }
         }
     }
 
     /// Whether a rule matches: its language, its entries, its feeds.
-    pub fn rule(&mut self, index: usize, rule: &RuleSource) -> bool {
-        let Some(entries) = self.program.rules.get(index).copied() else {
-            return false;
-        };
-        if let Some(root) = entries.root {
+    fn rule(&mut self, index: usize, rule: &RuleSource) -> bool {
+        if let Some(Some(root)) = self.program.roots.get(index) {
             return self.holds(root.get());
         }
+        self.takes(index, rule) && rule.feeds.takes(self.feed)
+    }
+
+    /// Whether a rule matches the item, from whatever feed: its language, its entries.
+    pub fn takes(&mut self, index: usize, rule: &RuleSource) -> bool {
         let program = self.program;
+        let Some(entries) = program.rules.get(index) else {
+            return false;
+        };
+        let mut any = program.children(entries.any).iter();
+        let mut all = program.children(entries.all).iter();
+        let mut none = program.children(entries.none).iter();
         (!entries.is_filtered || self.takes_lang(rule))
-            && (entries.any.len == 0
-                || program
-                    .children(entries.any)
-                    .iter()
-                    .any(|node| self.holds(*node)))
-            && program
-                .children(entries.all)
-                .iter()
-                .all(|node| self.holds(*node))
-            && !program
-                .children(entries.none)
-                .iter()
-                .any(|node| self.holds(*node))
-            && (!entries.is_filtered || rule.feeds.takes(self.feed))
+            && (entries.any.len == 0 || any.any(|node| self.holds(*node)))
+            && all.all(|node| self.holds(*node))
+            && !none.any(|node| self.holds(*node))
     }
 
     pub fn takes_lang(&self, rule: &RuleSource) -> bool {
@@ -238,6 +250,7 @@ impl<'a> Matcher<'a> {
                 let bounds = self.bounds(view);
                 self.scratch
                     .page
+                    .signals
                     .spans(atom)
                     .any(|span| is_inside(span, bounds))
             }
@@ -254,7 +267,7 @@ impl<'a> Matcher<'a> {
                     return false;
                 };
                 let mut is_found = false;
-                if self.scratch.page.has(program.regex_signal(regex)) {
+                if self.scratch.page.signals.has(program.regex_signal(regex)) {
                     self.each_text(view, &mut |passage| {
                         is_found = def.regex.is_match(passage.text);
                         !is_found
@@ -262,7 +275,7 @@ impl<'a> Matcher<'a> {
                 }
                 is_found
             }
-            Node::Lang { lang } => self.scratch.page.has(program.lang_signal(lang)),
+            Node::Lang { lang } => self.scratch.page.signals.has(program.lang_signal(lang)),
             Node::All(children) => program
                 .children(children)
                 .iter()
@@ -272,17 +285,17 @@ impl<'a> Matcher<'a> {
                 .iter()
                 .any(|child| self.holds(*child)),
             Node::List(list) => {
-                let epoch = self.scratch.page.epoch();
-                if let Some((known, holds)) = self.scratch.list_memo.get(list as usize)
-                    && *known == epoch
-                {
-                    return *holds;
+                if !self.scratch.is_asked.has(list) {
+                    let holds = program.entries(list).iter().any(|child| self.holds(*child));
+                    if let Some(slot) = self.scratch.list_holds.get_mut(list as usize) {
+                        *slot = holds;
+                    }
+                    if self.scratch.is_asked.insert(list) {
+                        self.scratch.asked.push(list);
+                    }
                 }
-                let holds = program.entries(list).iter().any(|child| self.holds(*child));
-                if let Some(slot) = self.scratch.list_memo.get_mut(list as usize) {
-                    *slot = (epoch, holds);
-                }
-                holds
+                let holds = self.scratch.list_holds.get(list as usize);
+                holds.copied().unwrap_or(false)
             }
             Node::Not(inner) => !self.holds(inner),
             Node::Near { .. } => {
@@ -319,6 +332,7 @@ impl<'a> Matcher<'a> {
                 found.extend(
                     self.scratch
                         .page
+                        .signals
                         .spans(atom)
                         .filter(|span| is_inside(*span, bounds)),
                 );
@@ -376,9 +390,9 @@ impl<'a> Matcher<'a> {
         let bounds = self.bounds(view);
         let atoms = phrase.atoms.of(&program.phrase_atoms);
         if let Some((first, rest)) = atoms.split_first()
-            && rest.iter().all(|atom| page.has(*atom))
+            && rest.iter().all(|atom| page.signals.has(*atom))
         {
-            for span in page.spans(*first) {
+            for span in page.signals.spans(*first) {
                 if let Some(end) = follow(page, span.start, span.end, rest) {
                     let span = Span {
                         start: span.start,
@@ -391,7 +405,7 @@ impl<'a> Matcher<'a> {
             }
         }
         if let Some(closed) = phrase.closed {
-            for span in page.spans(closed) {
+            for span in page.signals.spans(closed) {
                 if is_inside(span, bounds) && !found(span) {
                     return;
                 }
@@ -474,7 +488,12 @@ impl<'a> Matcher<'a> {
         let Some(def) = self.program.regexes.get(regex as usize) else {
             return;
         };
-        if !self.scratch.page.has(self.program.regex_signal(regex)) {
+        if !self
+            .scratch
+            .page
+            .signals
+            .has(self.program.regex_signal(regex))
+        {
             return;
         }
         self.each_text(view, &mut |passage| {
@@ -503,87 +522,4 @@ fn follow(page: &Page, start: u32, end: u32, rest: &[Signal]) -> Option<u32> {
         .into_iter()
         .flatten()
         .find_map(|next| follow(page, start, next, rest))
-}
-
-/// Joins places by distance.
-pub(super) struct Near<'a> {
-    page: &'a Page,
-    rights: &'a [Span],
-    longest: u32,
-    kind: NearKind,
-    distance: u32,
-}
-
-impl<'a> Near<'a> {
-    /// `rights` are sorted.
-    pub fn new(page: &'a Page, rights: &'a [Span], kind: NearKind, distance: u8) -> Near<'a> {
-        let longest = rights
-            .iter()
-            .map(|span| span.end - span.start)
-            .max()
-            .unwrap_or(0);
-        Near {
-            page,
-            rights,
-            longest,
-            kind,
-            distance: u32::from(distance),
-        }
-    }
-
-    /// Adds what `left` makes with the places near it: the stretch from one to the other, or for NOT NEAR itself.
-    pub fn join(&self, left: Span, found: &mut Vec<Span>) {
-        match self.kind {
-            NearKind::NotNear => {
-                let is_near = self.candidates(left).any(|right| {
-                    right != left
-                        && gap(left, right).unwrap_or(0) <= self.distance
-                        && self.is_one_part(left, right)
-                });
-                if !is_near {
-                    found.push(left);
-                }
-            }
-            NearKind::Near | NearKind::Ordered => {
-                let is_ordered = self.kind == NearKind::Ordered;
-                found.extend(
-                    self.candidates(left)
-                        .filter(|right| gap(left, *right).is_some_and(|gap| gap <= self.distance))
-                        .filter(|right| !is_ordered || left.end <= right.start)
-                        .filter(|right| self.is_one_part(left, *right))
-                        .map(|right| Span {
-                            start: left.start.min(right.start),
-                            end: left.end.max(right.end),
-                        }),
-                );
-            }
-        }
-    }
-
-    /// The right places that may be within the distance.
-    fn candidates(&self, left: Span) -> impl Iterator<Item = Span> {
-        let from = left.start.saturating_sub(self.distance + self.longest);
-        let to = left.end + self.distance;
-        let start = self.rights.partition_point(|right| right.start < from);
-        self.rights
-            .iter()
-            .skip(start)
-            .copied()
-            .take_while(move |right| right.start <= to)
-    }
-
-    fn is_one_part(&self, left: Span, right: Span) -> bool {
-        self.page.part_at(left.start) == self.page.part_at(right.start)
-    }
-}
-
-/// Words between two places; `None` where they overlap.
-pub(super) fn gap(left: Span, right: Span) -> Option<u32> {
-    if left.end <= right.start {
-        Some(right.start - left.end)
-    } else if right.end <= left.start {
-        Some(left.start - right.end)
-    } else {
-        None
-    }
 }

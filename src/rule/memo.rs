@@ -242,11 +242,6 @@ impl Memo {
         atoms.of(&self.atoms)
     }
 
-    #[inline]
-    pub fn atom(&self, index: u32) -> Option<Atom> {
-        self.atoms.get(index as usize).copied()
-    }
-
     /// Whether a word that begins so makes a compound with the one whose heads these are, as far as beginnings tell.
     pub fn takes(&self, heads: Heads, first: Beginning) -> bool {
         let heads = Slice {

@@ -110,8 +110,6 @@ pub(super) struct RuleProgram {
     pub any: Slice,
     pub all: Slice,
     pub none: Slice,
-    /// The only entry, where it alone decides.
-    pub root: Option<NonZeroU32>,
     /// Whether the rule has languages or feeds besides.
     pub is_filtered: bool,
 }
@@ -129,6 +127,8 @@ pub(super) struct Program {
     pub langs: Vec<Code>,
     pub lists: Vec<ListDef>,
     pub rules: Vec<RuleProgram>,
+    /// Of each rule the only entry, where it alone decides: beside the rest, which is then not looked at.
+    pub roots: Vec<Option<NonZeroU32>>,
     pub triggers: Triggers,
     pub gate: Gate,
     /// Which parts of items any rule looks at.
@@ -203,21 +203,16 @@ impl Triggers {
         }
     }
 
-    /// Where a signal's targets are.
-    pub fn slice(&self, signal: Signal) -> Slice {
+    #[inline]
+    pub fn targets(&self, signal: Signal) -> &[Target] {
         let at = signal as usize;
         match self.starts.get(at..at + 2) {
-            Some(&[start, end]) => Slice {
-                start,
-                len: end - start,
-            },
-            _ => Slice::default(),
+            Some(&[start, end]) => self
+                .targets
+                .get(start as usize..end as usize)
+                .unwrap_or_default(),
+            _ => &[],
         }
-    }
-
-    #[inline]
-    pub fn targets(&self, slice: Slice) -> &[Target] {
-        slice.of(&self.targets)
     }
 }
 

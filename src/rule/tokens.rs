@@ -4,8 +4,9 @@
 //! of words. Nothing is allocated once the vectors have grown to the size of the usual item.
 
 use super::{
-    memo::{Found, Heads, Known, Memo, ReadingKey, Sought},
-    program::{Guards, NO_GUARD, Program, Signal, Slice, View},
+    memo::{Found, Heads, Known, Memo, ReadingKey, Sought, Token},
+    program::{Program, Signal, Slice, View},
+    signals::{Signals, Span},
 };
 use crate::{
     model::{Feed, Field, Item},
@@ -98,29 +99,6 @@ impl Part {
     }
 }
 
-/// Where something stands: words `start..end` of the item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Span {
-    pub start: u32,
-    pub end: u32,
-}
-
-/// A signal's state and, so that one look suffices, the stretch of its targets.
-#[derive(Clone, Copy, Debug, Default)]
-struct Seen {
-    epoch: u32,
-    last: u32,
-    targets: Slice,
-}
-
-const NONE: u32 = u32::MAX;
-
-#[derive(Clone, Copy, Debug)]
-struct Occurrence {
-    span: Span,
-    next: u32,
-}
-
 /// The words of the present item and what occurred in it.
 #[derive(Debug)]
 pub(super) struct Page {
@@ -131,15 +109,11 @@ pub(super) struct Page {
     pub reading: Reading,
     /// The text of the lead: the summary, or the content where the summary has no words.
     pub lead: Part,
-    /// The targets of every signal of this item.
-    pub signals: Vec<Slice>,
-    seen: Vec<Seen>,
-    occurrences: Vec<Occurrence>,
+    pub signals: Signals,
     /// Pairs of words that were read as one, with their atoms.
     compounds: Vec<(u32, Slice)>,
     joined: String,
     batch: Vec<(Sought, Found)>,
-    epoch: u32,
 }
 
 impl Page {
@@ -150,44 +124,24 @@ impl Page {
             bounds: Default::default(),
             reading: language::detect("", ""),
             lead: Part::SUMMARY,
-            signals: Vec::new(),
-            seen: Vec::new(),
-            occurrences: Vec::new(),
+            signals: Signals::default(),
             compounds: Vec::new(),
             joined: String::new(),
             batch: Vec::new(),
-            epoch: 0,
         }
     }
 
     /// Makes ready for another set of rules.
     pub fn reset(&mut self, program: &Program) {
         self.memo.forget();
-        self.epoch = 0;
-        self.seen.clear();
-        let signals = 0..program.signals_and_lists() as Signal;
-        self.seen.extend(signals.map(|signal| Seen {
-            targets: program.triggers.slice(signal),
-            ..Seen::default()
-        }));
-    }
-
-    /// A number that marks what belongs to the present item.
-    pub fn epoch(&self) -> u32 {
-        self.epoch
+        self.signals.reset(program.signals_and_lists());
     }
 
     pub fn read(&mut self, program: &Program, feed: &Feed, item: &Item) {
         self.memo.make_room();
         self.words.clear();
         self.signals.clear();
-        self.occurrences.clear();
         self.compounds.clear();
-        if self.epoch == u32::MAX {
-            self.seen.iter_mut().for_each(|seen| seen.epoch = 0);
-            self.epoch = 0;
-        }
-        self.epoch += 1;
         let text = if item.summary.is_empty() {
             &item.content
         } else {
@@ -200,10 +154,10 @@ impl Page {
         );
         self.body(program, item);
         self.rest(program, feed, item);
-        self.signal_without_place(program.always());
+        self.signals.add_without_place(program.always());
         for (index, lang) in (0..).zip(&program.langs) {
             if self.reading.is(lang.as_str()) {
-                self.signal_without_place(program.lang_signal(index));
+                self.signals.add_without_place(program.lang_signal(index));
             }
         }
     }
@@ -323,39 +277,26 @@ impl Page {
                         .memo
                         .find(sought, text, reading, key, &program.vocabulary);
                 }
-                let mut add = |page: &mut Page, start: u32, end: u32, known: Known| {
-                    let at = page.words.len() as u32;
-                    page.words.push(Word {
-                        start,
-                        end,
-                        atoms: known.atoms.start,
-                        atoms_len: known.atoms.len as u16,
-                        part,
-                    });
-                    page.signal_all(
-                        known.atoms,
-                        Span {
-                            start: at,
-                            end: at + 1,
-                        },
-                    );
-                    if heads.may_take(known.first) && page.memo.takes(heads, known.first) {
-                        page.compound(program, text, at, reading);
-                    }
-                    heads = known.heads;
-                };
                 match found {
                     Found::Single(known) if self.words.len() < words_end => {
-                        add(self, sought.start, sought.end, known);
+                        let at = self.word(part, sought.start, sought.end, known);
+                        if heads.may_take(known.first) && self.memo.takes(heads, known.first) {
+                            self.compound(program, text, at, reading);
+                        }
+                        heads = known.heads;
                     }
                     Found::Tokens(tokens) => {
                         for number in tokens.start..tokens.start + tokens.len {
                             if self.words.len() >= words_end {
                                 break 'text;
                             }
-                            let token = *self.memo.token(number);
-                            let start = sought.start + token.start;
-                            add(self, start, sought.start + token.end, token.known);
+                            let Token { start, end, known } = *self.memo.token(number);
+                            let (start, end) = (sought.start + start, sought.start + end);
+                            let at = self.word(part, start, end, known);
+                            if heads.may_take(known.first) && self.memo.takes(heads, known.first) {
+                                self.compound(program, text, at, reading);
+                            }
+                            heads = known.heads;
                         }
                     }
                     Found::Single(_) => break 'text,
@@ -370,13 +311,25 @@ impl Page {
         self.words.len() as u32
     }
 
-    #[inline]
-    fn signal_all(&mut self, atoms: Slice, span: Span) {
-        for index in atoms.start..atoms.start + atoms.len {
-            if let Some(atom) = self.memo.atom(index) {
-                self.signal(atom, span);
-            }
+    /// Adds a word; its number.
+    #[inline(always)]
+    fn word(&mut self, part: Part, start: u32, end: u32, known: Known) -> u32 {
+        let at = self.words.len() as u32;
+        self.words.push(Word {
+            start,
+            end,
+            atoms: known.atoms.start,
+            atoms_len: known.atoms.len as u16,
+            part,
+        });
+        let span = Span {
+            start: at,
+            end: at + 1,
+        };
+        for atom in self.memo.atoms(known.atoms) {
+            self.signals.add(*atom, span);
         }
+        at
     }
 
     /// Reads word `at` and the one before it as one, where only a space or a hyphen stands between.
@@ -402,72 +355,13 @@ impl Page {
             .compound(&self.joined, reading, &program.vocabulary);
         if atoms.len > 0 {
             self.compounds.push((at - 1, atoms));
-            self.signal_all(
-                atoms,
-                Span {
-                    start: at - 1,
-                    end: at + 1,
-                },
-            );
-        }
-    }
-
-    #[inline]
-    fn signal(&mut self, signal: Signal, span: Span) {
-        let number = self.occurrences.len() as u32;
-        let Some(seen) = self.seen.get_mut(signal as usize) else {
-            return;
-        };
-        let mut next = NONE;
-        if seen.epoch == self.epoch {
-            next = seen.last;
-        } else {
-            seen.epoch = self.epoch;
-            if seen.targets.len > 0 {
-                self.signals.push(seen.targets);
+            let span = Span {
+                start: at - 1,
+                end: at + 1,
+            };
+            for atom in self.memo.atoms(atoms) {
+                self.signals.add(*atom, span);
             }
-        }
-        seen.last = number;
-        self.occurrences.push(Occurrence { span, next });
-    }
-
-    /// Notes what is true of the item without standing anywhere.
-    pub fn signal_without_place(&mut self, signal: Signal) {
-        if let Some(seen) = self.seen.get_mut(signal as usize)
-            && seen.epoch != self.epoch
-        {
-            seen.epoch = self.epoch;
-            seen.last = NONE;
-            if seen.targets.len > 0 {
-                self.signals.push(seen.targets);
-            }
-        }
-    }
-
-    #[inline]
-    pub fn has(&self, signal: Signal) -> bool {
-        self.seen
-            .get(signal as usize)
-            .is_some_and(|seen| seen.epoch == self.epoch)
-    }
-
-    /// Whether there is nothing to guard, or one of the guards.
-    #[inline]
-    pub fn has_any(&self, guards: &Guards) -> bool {
-        let [first, second, third] = *guards;
-        first == NO_GUARD || self.has(first) || self.has(second) || self.has(third)
-    }
-
-    /// Where a signal occurred, the last place first.
-    #[inline]
-    pub fn spans(&self, signal: Signal) -> Spans<'_> {
-        let next = match self.seen.get(signal as usize) {
-            Some(seen) if seen.epoch == self.epoch => seen.last,
-            _ => NONE,
-        };
-        Spans {
-            occurrences: &self.occurrences,
-            next,
         }
     }
 
@@ -494,22 +388,6 @@ impl Page {
         self.words
             .get(bounds.0 as usize..bounds.1 as usize)
             .unwrap_or_default()
-    }
-}
-
-pub(super) struct Spans<'a> {
-    occurrences: &'a [Occurrence],
-    next: u32,
-}
-
-impl Iterator for Spans<'_> {
-    type Item = Span;
-
-    #[inline]
-    fn next(&mut self) -> Option<Span> {
-        let occurrence = self.occurrences.get(self.next as usize)?;
-        self.next = occurrence.next;
-        Some(occurrence.span)
     }
 }
 

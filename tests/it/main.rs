@@ -1,11 +1,13 @@
 //! What a user could notice, told at the border: scenarios in virtual time, the real network on loopback, the built binary.
 
+mod allocations;
 mod backtest;
 mod cli;
 mod config;
 mod crash;
 mod daemon;
 mod early;
+mod leases;
 mod net;
 mod notices;
 mod pack;
@@ -13,4 +15,5 @@ mod politeness;
 mod scenarios;
 mod store;
 mod tidy;
+mod websub;
 mod world;
