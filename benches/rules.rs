@@ -6,6 +6,9 @@
 //!
 //! Items come from the JSON Lines file in `WIREWATCH_BENCH_ITEMS` (`title`, `summary`, `lang`); without it they are
 //! generated. `WIREWATCH_BENCH_RULES=100,10000` chooses the sizes, `WIREWATCH_BENCH_ALONE=1` leaves the others out.
+//!
+//! `WIREWATCH_BENCH_LANGUAGES=DIR` measures each `*.jsonl` of a directory against the items above instead, all under one
+//! set of rules to which every file gave as many: a desk that watches nine languages.
 
 #[path = "rules/baseline.rs"]
 mod baseline;
@@ -25,6 +28,9 @@ const ROUNDS: usize = 5;
 
 fn main() {
     let items = items();
+    if let Ok(folder) = env::var("WIREWATCH_BENCH_LANGUAGES") {
+        return languages(items, &folder);
+    }
     println!(
         "{} items, {:.0} bytes of title and summary each",
         items.len(),
@@ -120,6 +126,73 @@ fn row(size: usize, items: &[Item], inflections: &Inflections) {
     );
 }
 
+/// Rules that each language gives to the set that serves them all.
+const RULES_A_LANGUAGE: usize = 1_000;
+
+/// How fast items of other languages are matched, against English ones, in turns.
+fn languages(english: Vec<Item>, folder: &str) {
+    let folder = fs::read_dir(folder).expect("WIREWATCH_BENCH_LANGUAGES names a directory");
+    let mut files: Vec<_> = folder
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "jsonl")
+        })
+        .collect();
+    files.sort();
+    let mut texts = vec![("English".to_owned(), english)];
+    for path in &files {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        texts.push((name.into_owned(), read_items(&path.to_string_lossy())));
+    }
+    let sources = texts
+        .iter()
+        .flat_map(|(_, items)| generate::rules(items, RULES_A_LANGUAGE, 7))
+        .enumerate()
+        .map(|(index, rule)| rule.source(index))
+        .collect();
+    let (set, _) = RuleSet::compile(sources, Vec::new()).expect("generated rules are the language");
+    let feed = Feed::named("bench");
+    let mut scratch = Scratch::new();
+    let mut rounds = vec![Vec::new(); texts.len()];
+    let mut matches = vec![0; texts.len()];
+    for round in 0..=ROUNDS {
+        for (language, (_, items)) in texts.iter().enumerate() {
+            // Short files are read again and again, so that the clock has something to measure.
+            let times = 30_000_usize.div_ceil(items.len().max(1));
+            let mut found = 0;
+            let started = cpu_seconds();
+            for item in items.iter().cycle().take(times * items.len()) {
+                found += set.matching(&feed, item, &mut scratch).len();
+            }
+            let seconds = cpu_seconds() - started;
+            if round > 0 {
+                rounds[language].push((times * items.len()) as f64 / seconds);
+            }
+            matches[language] = found / times;
+        }
+    }
+    println!(
+        "{:>10} {:>8} {:>11} {:>9} {:>8} {:>12} {:>12}",
+        "", "items", "bytes/item", "items/s", "MB/s", "of English", "matches/item"
+    );
+    let rates: Vec<f64> = rounds.into_iter().map(median).collect();
+    for (((name, items), rate), matches) in texts.iter().zip(&rates).zip(matches) {
+        let bytes: usize = items
+            .iter()
+            .map(|item| item.title.len() + item.summary.len())
+            .sum();
+        let bytes = bytes as f64 / items.len() as f64;
+        println!(
+            "{name:>10} {:>8} {bytes:>11.0} {rate:>9.0} {:>8.0} {:>11.0}% {:>12.2}",
+            items.len(),
+            rate * bytes / 1e6,
+            rate / rates[0] * 100.0,
+            matches as f64 / items.len() as f64,
+        );
+    }
+}
+
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
@@ -148,7 +221,13 @@ fn items() -> Vec<Item> {
     let Ok(path) = env::var("WIREWATCH_BENCH_ITEMS") else {
         return generate::items(20_000, 5);
     };
-    let text = fs::read_to_string(&path).expect("WIREWATCH_BENCH_ITEMS names a JSON Lines file");
+    read_items(&path)
+}
+
+/// From a JSON Lines file.
+fn read_items(path: &str) -> Vec<Item> {
+    let text =
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read {path}: {error}"));
     text.lines()
         .map(|line| {
             let value: serde_json::Value =

@@ -29,21 +29,21 @@ use self::{
     change::{StateChange, notices},
     tally::Contact,
     think::Thinkers,
-    urgent::{URGENT_FOR, URGENT_SEVERITY, Urgent},
+    urgent::Urgent,
 };
 use crate::{
     envelope::{Reply, Response},
     hub::{self, Announced},
     judge::{self, Matched},
-    model::{Alert, Feed, Item, ItemKey, PollLimits, Validators},
+    model::{Feed, Item, ItemKey, PollLimits, Validators},
     net::Net,
     notify::Receiver,
     parse::{self, Document, ParseError, Parsed},
     rule::{RuleHits, RuleSet},
     schedule::{self, Agenda, Case, Plan, Planned, Polled, Rhythm, Why, Wishes},
     store::{
-        AlertFilter, Decided, FeedId, FeedState, Harvest, Judge, PollOutcome, PollRecord, Recorded,
-        Store, StoreError,
+        Decided, FeedId, FeedState, Harvest, Judge, PollOutcome, PollRecord, Recorded, Store,
+        StoreError,
     },
     tell,
     time::{self, Clock, Timestamp},
@@ -77,6 +77,8 @@ struct Visit<'a> {
     answered: Timestamp,
     wishes: Wishes,
     fresh: Option<(Duration, Why)>,
+    /// Where permanent redirects led.
+    moved_to: Option<String>,
 }
 
 impl Visit<'_> {
@@ -203,7 +205,7 @@ impl Poller {
             }
             _ => (state.wishes, None),
         };
-        let address = address.to_owned();
+        let moved_to = moved_to(&state, address, asked.as_ref().ok());
         let mut visit = Visit {
             feed,
             watched,
@@ -213,6 +215,7 @@ impl Poller {
             answered,
             wishes,
             fresh,
+            moved_to,
         };
         match read_answer(asked, is_whole, answered) {
             Answer::Unchanged => {
@@ -233,22 +236,21 @@ impl Poller {
                     .await
             }
             Answer::Body(response) => {
-                let moved_to = moved_to(&visit.state, &address, &response);
                 let pointers = hub::Pointers::of(&response);
                 match self.read(response).await {
                     Ok((parsed, validators)) => {
-                        visit.wishes = visit.wishes.with_document(&parsed.hints);
+                        let published = parsed.items.iter().filter_map(|item| item.published);
+                        visit.wishes =
+                            (visit.wishes).with_document(&parsed.hints, published.collect());
                         let keys = parsed.items.iter().map(Item::key).collect();
                         let unseen = self.store.unseen(id, keys).await?;
                         let announced = match parsed.is_partial {
                             true => Announced::Unknown,
                             false => hub::announced(&pointers, &parsed.hints),
                         };
-                        let harvest = harvest::gather(&visit, parsed, validators, &unseen);
                         let harvest = Harvest {
-                            moved_to,
                             announced,
-                            ..harvest
+                            ..harvest::gather(&visit, parsed, validators, &unseen)
                         };
                         self.record_items(&visit, harvest, PollOutcome::Items).await
                     }
@@ -428,13 +430,14 @@ impl Poller {
             PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => Contact::Failing,
             PollOutcome::Pushed(_) => Contact::Pushed,
         };
-        let changed = StateChange::of(feed, state, &outcome);
+        let changed = StateChange::of(visit, &outcome);
         let poll = PollRecord {
             feed: state.id,
             at: answered,
             plan,
             wishes: visit.wishes,
             is_whole: visit.is_whole,
+            moved_to: visit.moved_to.clone(),
             notices: notices(visit, &outcome, polled),
             notices_to: visit.watched.notices_to.clone(),
             outcome,
@@ -450,61 +453,6 @@ impl Poller {
         self.tally.note(state.id, contact);
         changed.log(feed, state);
         Ok((plan.next_poll, recorded))
-    }
-
-    /// How long the feed's rhythm suggests to wait; `None` where it does not count.
-    fn wait_by_rhythm(&self, visit: &Visit<'_>, outcome: &PollOutcome) -> Option<Duration> {
-        let limits = &visit.feed.poll;
-        let (rhythm, hurry_until) = match outcome {
-            PollOutcome::Items(harvest) => (harvest.rhythm.as_ref(), harvest.hurry_until),
-            _ => (None, None),
-        };
-        let rhythm = rhythm.or(visit.rhythm.as_ref())?;
-        let hurries = hurry_until
-            .or(visit.state.hurry_until)
-            .is_some_and(|until| visit.answered < until);
-        let is_urgent = || self.urgent.covers(&visit.feed.tags, visit.answered);
-        if !limits.adaptive || hurries || is_urgent() {
-            return None;
-        }
-        rhythm.wait(visit.answered, limits.interval, limits.interval_max)
-    }
-
-    /// Where these alerts are grave, feeds that share their tags are asked at their shortest interval from here on.
-    async fn hurry_with(&self, alerts: &[Alert]) -> Result<(), StoreError> {
-        let tags = self.urgent.note(alerts, self.clock.now());
-        if tags.is_empty() {
-            return Ok(());
-        }
-        let (now, watched) = (self.clock.now(), self.watched());
-        let at_ease = self.store.feeds_at_ease().await?;
-        let mut agenda = self.agenda();
-        for (id, last_poll, not_before) in at_ease {
-            let Some(feed) = watched.feeds.get(&id) else {
-                continue;
-            };
-            if feed.tags.iter().any(|tag| tags.contains(tag)) {
-                let polled = last_poll.unwrap_or(Timestamp::MIN);
-                let due = time::after(polled, feed.poll.interval + Duration::from_millis(1));
-                agenda.hasten(id, due.max(now).max(not_before.unwrap_or(Timestamp::MIN)));
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes up after a start what grave alerts of the last hour asked for.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn remember_urgent(&self) -> Result<(), StoreError> {
-        let filter = AlertFilter {
-            since: Some(time::before(self.clock.now(), URGENT_FOR)),
-            severity_min: URGENT_SEVERITY,
-            ..AlertFilter::default()
-        };
-        let rows = self.store.alerts(filter).await?;
-        let alerts: Vec<Alert> = rows.into_iter().map(|row| row.alert).collect();
-        self.hurry_with(&alerts).await
     }
 
     fn announce(&self, feed: &Feed, recorded: &Recorded) {

@@ -268,9 +268,14 @@ pub fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
                 .min(RETRY_AFTER_MAX),
         );
     }
-    let date = httpdate::parse_http_date(header).ok()?;
-    let date = Timestamp::try_from(date).ok()?;
+    let date = http_date(header)?;
     Some(time::until(now, date).min(RETRY_AFTER_MAX))
+}
+
+/// A date as HTTP headers write it (RFC 9110, 5.6.7).
+pub fn http_date(text: &str) -> Option<Timestamp> {
+    let date = httpdate::parse_http_date(text).ok()?;
+    Timestamp::try_from(date).ok()
 }
 
 /// Whether a feed that gave its last new item then has gone silent: by its own rhythm, else after [`SILENT_AFTER`].

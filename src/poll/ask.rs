@@ -12,7 +12,7 @@ use crate::{
 
 /// Redirects followed for one poll.
 const REDIRECTS_MAX: u8 = 5;
-/// Agreeing permanent redirects after which the new address is asked directly.
+/// Agreeing answers after which a feed has moved for good.
 pub const MOVED_AGREEING: u32 = 2;
 /// Failures in a row at the remembered address after which the configured one is asked again.
 const MOVED_FAILURES_MAX: u32 = 3;
@@ -61,9 +61,12 @@ pub fn read_answer(asked: Result<Reply, NetError>, is_whole: bool, now: Timestam
         Ok(_) => return failed("the network door answered with something else".to_owned()),
         Err(error) => return failed(error.to_string()),
     };
+    // A date is the server's, so it counts from the time that the server's own clock shows.
+    let date = response.header_text("date");
+    let servers_now = date.and_then(schedule::http_date).unwrap_or(now);
     let retry_after = response
         .header_text("retry-after")
-        .and_then(|header| schedule::retry_after(header, now));
+        .and_then(|header| schedule::retry_after(header, servers_now));
     match response.status {
         200..=299 => Answer::Body(response),
         304 if is_whole => {
@@ -93,20 +96,27 @@ fn refusal(status: u16) -> String {
     reason.to_owned()
 }
 
-/// The address that is asked: the configured one, or where permanent redirects have agreed to lead.
+/// The address that is asked: the configured one, or where a permanent redirect led.
+///
+/// Two agreeing answers make a move: the redirect that led to the feed, and the new address that answers when it is asked directly
+/// (RFC 9110, 15.4.2: a client ought to use the new one from then on). Between the two, one failure there is enough
+/// to ask at the configured address again; afterwards it takes a few.
 pub fn address<'a>(feed: &'a Feed, state: &'a FeedState) -> &'a str {
+    let failures_max = match state.moved_times {
+        0..MOVED_AGREEING => 1,
+        _ => MOVED_FAILURES_MAX,
+    };
     match &state.moved_to {
-        Some(moved)
-            if state.moved_times >= MOVED_AGREEING && state.failures < MOVED_FAILURES_MAX =>
-        {
-            moved
-        }
+        Some(moved) if state.failures < failures_max => moved,
         _ => &feed.url,
     }
 }
 
 /// What to remember of permanent redirects: an answer at the remembered address confirms it.
-pub fn moved_to(state: &FeedState, address: &str, response: &Response) -> Option<String> {
+pub fn moved_to(state: &FeedState, address: &str, answer: Option<&Reply>) -> Option<String> {
+    let Some(Reply::Http(response)) = answer else {
+        return None;
+    };
     let is_at_remembered = state.moved_to.as_deref() == Some(address);
     response
         .moved_to

@@ -7,7 +7,7 @@ use super::{Visit, ask::MOVED_AGREEING};
 use crate::{
     model::{Feed, Notice, NoticeKind, Severity},
     schedule::{self, FAILING_AFTER, Polled},
-    store::{FeedState, Harvest, PollOutcome},
+    store::{FeedState, PollOutcome},
     time::{self, Timestamp, show_duration},
 };
 
@@ -21,7 +21,8 @@ pub enum StateChange {
 }
 
 impl StateChange {
-    pub fn of(feed: &Feed, state: &FeedState, outcome: &PollOutcome) -> StateChange {
+    pub fn of(visit: &Visit<'_>, outcome: &PollOutcome) -> StateChange {
+        let state = &visit.state;
         match outcome {
             PollOutcome::Failed { problem } if state.failures == 0 => StateChange::Fails {
                 reason: problem.clone(),
@@ -30,16 +31,17 @@ impl StateChange {
             PollOutcome::Failed { .. } | PollOutcome::Gone { .. } | PollOutcome::Pushed(_) => {
                 StateChange::None
             }
-            PollOutcome::Items(Harvest {
-                moved_to: Some(to), ..
-            }) if state.moved_to.as_ref() == Some(to)
-                && state.moved_times + 1 == MOVED_AGREEING
-                && *to != feed.url =>
-            {
-                StateChange::Moves { to: to.clone() }
-            }
-            _ if state.failures > 0 => StateChange::Recovers,
-            _ => StateChange::None,
+            PollOutcome::Unchanged | PollOutcome::Items(_) => match &visit.moved_to {
+                Some(to)
+                    if state.moved_to.as_ref() == Some(to)
+                        && state.moved_times + 1 == MOVED_AGREEING
+                        && *to != visit.feed.url =>
+                {
+                    StateChange::Moves { to: to.clone() }
+                }
+                _ if state.failures > 0 => StateChange::Recovers,
+                _ => StateChange::None,
+            },
         }
     }
 

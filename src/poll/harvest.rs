@@ -50,7 +50,6 @@ pub fn gather(
         hurry_until: is_overrun.then(|| time::after(visit.answered, HURRY_FOR)),
         listed,
         new,
-        moved_to: None,
         announced: Announced::Unknown,
     }
 }

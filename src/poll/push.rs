@@ -46,6 +46,7 @@ impl Poller {
             is_whole: false,
             answered: seen,
             fresh: None,
+            moved_to: None,
         };
         let keys = parsed.items.iter().map(Item::key).collect();
         let unseen = self.store.unseen(id, keys).await?;

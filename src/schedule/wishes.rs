@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{SPREAD_MAX, Why, jitter};
+use super::{SPREAD_MAX, Why, http_date, jitter};
 use crate::{
     envelope::Response,
     parse::Hints,
@@ -35,9 +35,14 @@ const ALL_HOURS: u32 = (1 << 24) - 1;
 const ALL_DAYS: u8 = (1 << 7) - 1;
 
 impl Wishes {
-    /// As this document says; the rest stays.
-    pub fn with_document(self, hints: &Hints) -> Wishes {
+    /// As this document says, which lists items published at these times; the rest stays.
+    ///
+    /// A `ttl` and an `updatePeriod` promise that nothing changes for so long. Many come from a template (WordPress writes "hourly" into every feed), and where the
+    /// feed's own items stand closer together than that, the promise is not believed.
+    pub fn with_document(self, hints: &Hints, published: Vec<Timestamp>) -> Wishes {
+        let gap = usual_gap(published);
         let s = |wish: Option<Duration>| {
+            let wish = wish.filter(|wish| gap.is_none_or(|gap| *wish <= gap));
             let wish = wish.unwrap_or_default().min(WISH_MAX);
             u32::try_from(wish.as_secs()).unwrap_or_default()
         };
@@ -122,6 +127,22 @@ impl Wishes {
     }
 }
 
+/// Items at different times that it takes to tell how far apart they usually are.
+const ITEMS_MIN: usize = 10;
+
+/// The median time between two items of a document that lists enough of them.
+fn usual_gap(mut published: Vec<Timestamp>) -> Option<Duration> {
+    published.sort_unstable();
+    published.dedup();
+    if published.len() < ITEMS_MIN {
+        return None;
+    }
+    let pairs = published.iter().zip(published.iter().skip(1));
+    let mut gaps: Vec<Duration> = pairs.map(|(one, next)| time::until(*one, *next)).collect();
+    let middle = gaps.len() / 2;
+    Some(*gaps.select_nth_unstable(middle).1)
+}
+
 /// What an answer's headers say of how long it is fresh (RFC 9111, 4.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Freshness {
@@ -167,13 +188,12 @@ impl Freshness {
                 false => Freshness::Silent,
             };
         };
-        let date = |text: &str| {
-            let date = httpdate::parse_http_date(text).ok()?;
-            Timestamp::try_from(date).ok()
-        };
         // By the server's own clock where it shows it. What is no date, above all "0", is past (RFC 9111, 5.3).
-        let from = response.header_text("date").and_then(date).unwrap_or(now);
-        let left = date(expires).map_or(0, |expires| time::until(from, expires).as_secs());
+        let from = response
+            .header_text("date")
+            .and_then(http_date)
+            .unwrap_or(now);
+        let left = http_date(expires).map_or(0, |expires| time::until(from, expires).as_secs());
         Freshness::Expires(u32::try_from(left).unwrap_or(u32::MAX))
     }
 }
@@ -305,6 +325,37 @@ mod tests {
             assert_eq!(
                 fresh.map_or(0, |(left, _)| left.as_secs()),
                 u64::from(expected)
+            );
+        }
+    }
+
+    #[test]
+    fn a_promise_that_the_items_break_is_not_believed() {
+        // RSS 2.0, `ttl`, in minutes; how many items the document lists, and how many minutes apart.
+        for (ttl, items, apart, expected) in [
+            (60, 0, 0, 60),
+            (60, 20, 600, 60),
+            (60, 20, 60, 60),
+            (60, 20, 28, 0),
+            (15, 20, 28, 15),
+            // Too few to tell.
+            (60, 9, 5, 60),
+            // All dated alike: nothing is known.
+            (60, 20, 0, 60),
+            // Over a day, and over a week, which the reader takes for a mistake.
+            (5 * 1440, 3, 5, 1440),
+        ] {
+            let minutes = |n: i64| time::from_ms(n * 60_000);
+            let hints = Hints {
+                ttl: Some(Duration::from_secs(60 * ttl)),
+                ..Hints::default()
+            };
+            let published = (0..items).map(|item| minutes(item * apart)).collect();
+            let wishes = Wishes::default().with_document(&hints, published);
+            assert_eq!(
+                wishes.ttl_s,
+                60 * expected,
+                "{ttl}: {items} items {apart} minutes apart"
             );
         }
     }

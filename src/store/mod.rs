@@ -140,6 +140,8 @@ pub struct PollRecord {
     pub wishes: Wishes,
     /// Whether the request had no validators.
     pub is_whole: bool,
+    /// Where permanent redirects led.
+    pub moved_to: Option<String>,
     pub outcome: PollOutcome,
     /// What the operator should know of the feed; see [`Store::notice`].
     pub notices: Vec<Notice>,
@@ -165,6 +167,7 @@ impl PollRecord {
             },
             wishes: Wishes::default(),
             is_whole: false,
+            moved_to: None,
             outcome,
             notices: Vec::new(),
             notices_to: Vec::new(),
@@ -197,7 +200,6 @@ pub struct Harvest {
     pub listed: Vec<ItemKey>,
     /// Those that were not seen before.
     pub new: Vec<Item>,
-    pub moved_to: Option<String>,
     /// Who would push the feed.
     pub announced: Announced,
     /// The rhythm, where this answer taught something about it.

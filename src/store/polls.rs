@@ -21,6 +21,13 @@ macro_rules! answered {
     };
 }
 
+/// What a good answer changes about the feed's address.
+macro_rules! moved {
+    () => {
+        "moved_times = iif(:moved IS NULL, 0, iif(moved_to IS :moved, moved_times + 1, 1)), moved_to = :moved"
+    };
+}
+
 const DAY_MS: i64 = 86_400_000;
 
 impl Store {
@@ -101,34 +108,37 @@ fn record_answer(
     record: &PollRecord,
     outcome: &PollOutcome,
 ) -> rusqlite::Result<usize> {
-    let sql = match outcome {
-        PollOutcome::Unchanged | PollOutcome::Items(_) | PollOutcome::Pushed(_) => concat!(
-            answered!(),
-            "last_success = :at, failures = 0, failing_since = NULL, problem = :problem, max_age_s = :max_age,
-             hurry_until = iif(hurry_until <= :at, NULL, hurry_until), gone = :gone WHERE id = :feed"
-        ),
-        PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => concat!(
-            answered!(),
-            "failures = failures + 1, failing_since = coalesce(failing_since, :at), problem = :problem, max_age_s = :max_age,
-             gone = :gone WHERE id = :feed"
-        ),
-    };
+    let (feed, at) = (record.feed.0, record.at.as_millisecond());
+    let next = record.plan.next_poll.as_millisecond();
+    let pace = record.plan.why.name();
+    let not_before = record.plan.not_before.map(Timestamp::as_millisecond);
     let (problem, gone) = match outcome {
-        PollOutcome::Unchanged | PollOutcome::Items(_) | PollOutcome::Pushed(_) => (None, None),
-        PollOutcome::Failed { problem } => (Some(problem), None),
-        PollOutcome::Gone { problem } => (Some(problem), Some(record.at.as_millisecond())),
+        PollOutcome::Failed { problem } => (problem, None),
+        PollOutcome::Gone { problem } => (problem, Some(at)),
+        PollOutcome::Unchanged | PollOutcome::Items(_) | PollOutcome::Pushed(_) => {
+            return connection
+                .prepare_cached(concat!(
+                    answered!(),
+                    "last_success = :at, failures = 0, failing_since = NULL, problem = NULL, gone = NULL, max_age_s = :max_age,
+                     hurry_until = iif(hurry_until <= :at, NULL, hurry_until), ",
+                    moved!(),
+                    " WHERE id = :feed"
+                ))?
+                .execute(named_params! {
+                    ":feed": feed, ":at": at, ":next": next, ":pace": pace, ":not_before": not_before, ":whole": record.is_whole,
+                    ":max_age": record.wishes.max_age_s, ":moved": record.moved_to,
+                });
+        }
     };
-    connection.prepare_cached(sql)?.execute(named_params! {
-        ":feed": record.feed.0,
-        ":at": record.at.as_millisecond(),
-        ":next": record.plan.next_poll.as_millisecond(),
-        ":pace": record.plan.why.name(),
-        ":not_before": record.plan.not_before.map(Timestamp::as_millisecond),
-        ":whole": record.is_whole,
-        ":max_age": record.wishes.max_age_s,
-        ":problem": problem,
-        ":gone": gone,
-    })
+    connection
+        .prepare_cached(concat!(
+            answered!(),
+            "failures = failures + 1, failing_since = coalesce(failing_since, :at), problem = :problem, gone = :gone WHERE id = :feed"
+        ))?
+        .execute(named_params! {
+            ":feed": feed, ":at": at, ":next": next, ":pace": pace, ":not_before": not_before, ":whole": record.is_whole,
+            ":problem": problem, ":gone": gone,
+        })
 }
 
 /// What a hub brought: new items, and nothing else that a poll would change.
@@ -246,7 +256,7 @@ fn record_items(
                 ":hurry": harvest.hurry_until.map(Timestamp::as_millisecond),
                 ":at": at,
                 ":new": recorded.new_items,
-                ":moved": harvest.moved_to,
+                ":moved": record.moved_to,
                 ":feed": record.feed.0,
             })
         })

@@ -1,5 +1,6 @@
 //! What a user could notice, told at the border: scenarios in virtual time, the real network on loopback, the built binary.
 
+mod allocations;
 mod backtest;
 mod cli;
 mod config;
