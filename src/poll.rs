@@ -250,10 +250,9 @@ impl Poller {
                             true => Announced::Unknown,
                             false => hub::announced(&pointers, &parsed.hints),
                         };
-                        let harvest = harvest::gather(&visit, &parsed, validators, listed, known);
                         let harvest = Harvest {
                             announced,
-                            ..harvest
+                            ..harvest::gather(&visit, &parsed, validators, listed, known)
                         };
                         self.record_items(&visit, harvest, PollOutcome::Items).await
                     }
