@@ -276,7 +276,7 @@ fn weekday(text: &str) -> Option<Weekday> {
         "sunday",
     ];
     let is_meant = |day: &&str| text.len() >= 3 && day.starts_with(&text);
-    let offset = days.iter().position(|day| is_meant(day))?;
+    let offset = days.iter().position(is_meant)?;
     Weekday::from_monday_zero_offset(i8::try_from(offset).ok()?).ok()
 }
 
