@@ -21,9 +21,9 @@ pub struct Args {
 }
 
 pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
-    let config = super::load(globals)?;
+    let (settings, _) = super::load_store(globals)?;
     let doing = || format!("cannot acknowledge {}", args.id);
-    let store = Store::open_beside(&config.store.path).with_context(doing)?;
+    let store = Store::open_beside(&settings.path).with_context(doing)?;
     let answer = super::runtime()?
         .block_on(store.acknowledge(args.id.clone(), Clock::System.now()))
         .with_context(doing)?;

@@ -50,10 +50,10 @@ struct RetryArgs {
 }
 
 pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
-    let config = super::load(globals)?;
+    let (settings, _) = super::load_store(globals)?;
     let runtime = super::runtime()?;
     if let Some(Command::Retry(args)) = args.command {
-        let store = Store::open_beside(&config.store.path).context("cannot send again")?;
+        let store = Store::open_beside(&settings.path).context("cannot send again")?;
         let retried = store.retry(args.id, args.receiver, Clock::System.now());
         let count = runtime.block_on(retried).context("cannot send again")?;
         if let (0, Some(id)) = (count, args.id) {
@@ -69,7 +69,7 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
         super::print(format!("{text}\n").as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let store = match Store::open_to_read(&config.store.path) {
+    let store = match Store::open_to_read(&settings.path) {
         Ok(store) => store,
         Err(error @ StoreError::Missing(_)) => {
             super::complain(&error.to_string());

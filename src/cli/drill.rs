@@ -295,7 +295,21 @@ fn by_itself(
         let now = Clock::System.now();
         let id = format!("{}-1-{}", alert.id, receiver.name);
         let name = &receiver.name;
-        let envelope = match receiver.notifier.compose(&Message::new(&id, alert, now)) {
+        let past = match (
+            receiver.notifier.past_max(),
+            Store::open_to_read(&config.store.path),
+        ) {
+            (1.., Ok(store)) => {
+                let had = store.had_by(name.clone(), receiver.notifier.past_max());
+                runtime.block_on(had).context("cannot read what was sent")?
+            }
+            _ => Vec::new(),
+        };
+        let message = Message {
+            past: &past,
+            ..Message::new(&id, alert, now)
+        };
+        let envelope = match receiver.notifier.compose(&message) {
             Ok(envelope) => envelope,
             Err(problem) => {
                 report.step("composed", false, &format!("{name}: {problem}"))?;

@@ -134,8 +134,9 @@ pub fn main() -> ExitCode {
         Command::Silence(args) => (silence::run(args, globals), EXIT_ERROR),
         Command::Wrong(args) => (wrong::run(args, globals), EXIT_ERROR),
         Command::Deliveries(args) => (deliveries::run(args, globals), EXIT_ERROR),
-        Command::Receiver(args) => (receiver::run(args, globals), EXIT_ERROR),
-        Command::Drill(args) => (drill::run(args, globals), EXIT_ERROR),
+        Command::Receiver(args) => (receiver::run(args, globals), 1),
+        // As `receiver test`: a drill that could not be made is a drill that failed.
+        Command::Drill(args) => (drill::run(args, globals), 1),
         Command::Feeds(args) => (feeds::run(args, globals), EXIT_ERROR),
         Command::Scan(args) => (scan::run(args, globals), EXIT_ERROR),
         Command::Why(args) => (why::run(args, globals), EXIT_ERROR),
@@ -204,6 +205,20 @@ fn load(globals: &Globals) -> anyhow::Result<Config> {
             let count = config::count(&problems).unwrap_or_default();
             anyhow::anyhow!("cannot use the configuration {}: {count}", path.display())
         })
+}
+
+/// The store's settings and the files of the configuration, for the commands that touch the store alone: rules may be broken.
+///
+/// # Errors
+/// When there is none or the store's settings are wrong; every problem was shown.
+fn load_store(globals: &Globals) -> anyhow::Result<(config::StoreSettings, Vec<PathBuf>)> {
+    let path = globals.config_path()?;
+    let environment = environment_of_the_service(Environment::of_process(), &path);
+    config::load_store(&path, &environment).map_err(|problems| {
+        show_errors(&problems);
+        let count = config::count(&problems).unwrap_or_default();
+        anyhow::anyhow!("cannot use the configuration {}: {count}", path.display())
+    })
 }
 
 /// The errors of a configuration on stderr, with their lines.

@@ -87,7 +87,7 @@ fn test(args: &TestArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let now = Clock::System.now();
     let alert = drill::test_alert(&receiver.name, now);
     let mut report = drill::Report::new(args.json);
-    let is_delivered = drill::send(config, &[receiver.clone()], alert, &mut report)?;
+    let is_delivered = drill::send(config, std::slice::from_ref(receiver), alert, &mut report)?;
     Ok(match is_delivered {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
@@ -276,7 +276,7 @@ fn weekday(text: &str) -> Option<Weekday> {
         "sunday",
     ];
     let is_meant = |day: &&str| text.len() >= 3 && day.starts_with(&text);
-    let offset = days.iter().position(|day| is_meant(&day))?;
+    let offset = days.iter().position(is_meant)?;
     Weekday::from_monday_zero_offset(i8::try_from(offset).ok()?).ok()
 }
 

@@ -74,11 +74,11 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
 }
 
 pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
-    let config = super::load(globals)?;
+    let (settings, _) = super::load_store(globals)?;
     let runtime = super::runtime()?;
     let now = Clock::System.now();
     if let Some(id) = args.remove {
-        let store = Store::open_beside(&config.store.path).context("cannot end the silence")?;
+        let store = Store::open_beside(&settings.path).context("cannot end the silence")?;
         return match runtime
             .block_on(store.end_silence(id, now))
             .context("cannot end the silence")?
@@ -105,7 +105,7 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
             bail!("that time is past: {}", show::local_time(until))
         }
         (true, Some(until)) => {
-            let store = Store::open_beside(&config.store.path).context("cannot add the silence")?;
+            let store = Store::open_beside(&settings.path).context("cannot add the silence")?;
             let silence = Silence {
                 id: 0,
                 created: now,
@@ -124,7 +124,7 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
     }
-    let store = match Store::open_to_read(&config.store.path) {
+    let store = match Store::open_to_read(&settings.path) {
         Ok(store) => store,
         Err(error @ StoreError::Missing(_)) => {
             super::complain(&error.to_string());

@@ -25,9 +25,9 @@ pub struct Args {
 }
 
 pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
-    let config = super::load(globals)?;
+    let (settings, files) = super::load_store(globals)?;
     let doing = || format!("cannot mark {}", args.id);
-    let store = Store::open_beside(&config.store.path).with_context(doing)?;
+    let store = Store::open_beside(&settings.path).with_context(doing)?;
     let marked = super::runtime()?
         .block_on(store.mark_wrong(args.id.clone(), Clock::System.now()))
         .with_context(doing)?;
@@ -49,7 +49,7 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
         alert.id,
         show::safe(&alert.rule)
     );
-    let place = find(&config.files, &alert.rule)?;
+    let place = find(&files, &alert.rule)?;
     let line = format!("ignore = [{}]", Value::from(headline.as_str()));
     match (args.write, place) {
         (_, None) => {

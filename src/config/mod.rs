@@ -140,6 +140,37 @@ pub fn without_login(text: &str) -> String {
     mask::message(text)
 }
 
+/// What commands need that only touch the store: where it is, and which files there are. Rules, feeds and receivers may be
+/// broken; whoever is in the middle of mending a rule must still be able to acknowledge an alert.
+///
+/// # Errors
+/// Where the store's own settings are wrong, or a file cannot be read.
+pub fn load_store(
+    path: &Path,
+    environment: &Environment,
+) -> Result<(StoreSettings, Vec<PathBuf>), Vec<Problem>> {
+    let mut files = include::read_all(path, environment);
+    let mut findings = std::mem::take(&mut files.findings);
+    let tables: Vec<checked::Checked> = std::mem::take(&mut files.tables)
+        .into_iter()
+        .flatten()
+        .collect();
+    if !tables.is_empty() && files.sources.iter().all(|source| !source.is_broken) {
+        // What is wrong with other sections is for `check` to say.
+        findings.clear();
+    }
+    let store = settings::only(&tables, "store", &files, &mut findings);
+    let store = settings::store(store, &files, environment, &mut findings);
+    let problems = problem::locate(&files.sources, findings);
+    match problems.iter().any(Problem::is_error) {
+        true => Err(problems),
+        false => {
+            let shown = files.sources.iter().map(|source| source.shown.clone());
+            Ok((store, shown.collect()))
+        }
+    }
+}
+
 /// Reads the main file and everything it includes, checks all of it, compiles the rules and runs their own tests.
 /// Reads files only: no network, no clock, no process environment but what `environment` holds.
 pub fn load(path: &Path, environment: &Environment) -> Loaded {

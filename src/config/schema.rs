@@ -209,7 +209,10 @@ mod tests {
             ("[store]", keys::STORE.keys),
             ("[feeds.a]", keys::FEED.keys),
             ("[rules.a]", keys::RULE.keys),
-            ("[receivers.a]\ntype = \"stdout\"", keys::RECEIVER.keys),
+            (
+                "[receivers.duty]\ntype = \"stdout\"\n[receivers.a]\ntype = \"stdout\"",
+                keys::RECEIVER.keys,
+            ),
         ];
         for (table, keys) in tables {
             for key in keys {

@@ -2,6 +2,7 @@
 
 mod receivers;
 pub mod server;
+mod services;
 mod smtp;
 
 use std::{io::Write, time::Duration};

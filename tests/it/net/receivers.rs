@@ -88,7 +88,7 @@ async fn a_webhook_is_signed_over_the_bytes_that_leave() {
     assert_eq!(server.seen().len(), 4, "the redirect was not followed");
 }
 
-fn alert() -> Alert {
+pub(super) fn alert() -> Alert {
     let at = "2024-12-06T14:03:11.204Z".parse().unwrap();
     Alert {
         version: 1,
