@@ -8,6 +8,7 @@ mod ask;
 mod change;
 mod harvest;
 mod known;
+mod push;
 mod tally;
 mod think;
 mod turn;
@@ -33,6 +34,7 @@ use self::{
 };
 use crate::{
     envelope::{Reply, Response},
+    hub::{self, Announced},
     judge::{self, Matched},
     model::{Feed, Item, ItemKey, PollLimits, Validators},
     net::Net,
@@ -48,6 +50,7 @@ use crate::{
     time::{self, Clock, Timestamp},
 };
 
+pub use push::PushTaken;
 pub use tally::Tally;
 pub use turn::Polls;
 
@@ -99,6 +102,8 @@ pub struct Poller {
     agenda: Mutex<Agenda<FeedId>>,
     /// Rung when deliveries are owed.
     owed: Arc<Notify>,
+    /// Rung when a hub is to be asked for something.
+    hubs_changed: Arc<Notify>,
     tally: Tally,
     thinkers: Thinkers,
     urgent: Urgent,
@@ -115,6 +120,7 @@ impl Poller {
         net: Arc<dyn Net>,
         clock: Clock,
         owed: Arc<Notify>,
+        hubs_changed: Arc<Notify>,
     ) -> std::io::Result<Poller> {
         let nothing = Watched {
             feeds: HashMap::new(),
@@ -131,6 +137,7 @@ impl Poller {
             watched: RwLock::new(Arc::new(nothing)),
             agenda: Mutex::new(Agenda::new(1)),
             owed,
+            hubs_changed,
             tally: Tally::default(),
             thinkers: Thinkers::start(clock)?,
             urgent: Urgent::default(),
@@ -229,26 +236,35 @@ impl Poller {
                 self.settle(&visit, PollOutcome::Failed { problem }, polled)
                     .await
             }
-            Answer::Body(response) => match self.read(response).await {
-                Ok((mut parsed, validators)) => {
-                    let published = parsed.items.iter().filter_map(|item| item.published);
-                    visit.wishes = (visit.wishes).with_document(&parsed.hints, published.collect());
-                    let items = std::mem::take(&mut parsed.items);
-                    let listed = items.iter().map(Item::key).collect();
-                    let known = known::sort_out(&self.store, id, &visit.state, items).await?;
-                    let harvest = harvest::gather(&visit, &parsed, validators, listed, known);
-                    self.record_items(&visit, harvest).await
+            Answer::Body(response) => {
+                let pointers = hub::Pointers::of(&response);
+                match self.read(response).await {
+                    Ok((parsed, validators)) => {
+                        let published = parsed.items.iter().filter_map(|item| item.published);
+                        visit.wishes =
+                            (visit.wishes).with_document(&parsed.hints, published.collect());
+                        let announced = match parsed.is_partial {
+                            true => Announced::Unknown,
+                            false => hub::announced(&pointers, &parsed.hints),
+                        };
+                        let harvest = self.gather(&visit, parsed, validators).await?;
+                        let harvest = Harvest {
+                            announced,
+                            ..harvest
+                        };
+                        self.record_items(&visit, harvest, PollOutcome::Items).await
+                    }
+                    Err(ParseError::NotAFeed(problem)) => {
+                        self.settle(&visit, PollOutcome::Failed { problem }, Polled::NotAFeed)
+                            .await
+                    }
+                    Err(ParseError::Broken(problem)) => {
+                        let polled = visit.failed(None);
+                        self.settle(&visit, PollOutcome::Failed { problem }, polled)
+                            .await
+                    }
                 }
-                Err(ParseError::NotAFeed(problem)) => {
-                    self.settle(&visit, PollOutcome::Failed { problem }, Polled::NotAFeed)
-                        .await
-                }
-                Err(ParseError::Broken(problem)) => {
-                    let polled = visit.failed(None);
-                    self.settle(&visit, PollOutcome::Failed { problem }, polled)
-                        .await
-                }
-            },
+            }
         }
     }
 
@@ -304,6 +320,7 @@ impl Poller {
         &self,
         visit: &Visit<'_>,
         harvest: Harvest,
+        outcome: fn(Harvest) -> PollOutcome,
     ) -> Result<Timestamp, StoreError> {
         let Visit {
             feed,
@@ -363,7 +380,7 @@ impl Poller {
                 },
             )
         };
-        let outcome = PollOutcome::Items(harvest);
+        let outcome = outcome(harvest);
         let polled = match is_first_contact {
             true => Polled::First,
             false => Polled::Answered,
@@ -405,6 +422,7 @@ impl Poller {
         } = *visit;
         let plan = match &outcome {
             PollOutcome::Gone { .. } => Plan::NEVER,
+            PollOutcome::Pushed(_) => state.plan,
             _ => schedule::plan(Case {
                 name: &feed.name,
                 limits: &feed.poll,
@@ -413,11 +431,13 @@ impl Poller {
                 fresh: visit.fresh,
                 wishes: visit.wishes,
                 rhythm: self.wait_by_rhythm(visit, &outcome),
+                pushed: push::lasts(state, answered),
             }),
         };
         let contact = match &outcome {
             PollOutcome::Unchanged | PollOutcome::Items(_) => Contact::Answered,
             PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => Contact::Failing,
+            PollOutcome::Pushed(_) => Contact::Pushed,
         };
         let changed = StateChange::of(visit, &outcome);
         let poll = PollRecord {
@@ -435,6 +455,9 @@ impl Poller {
         if !recorded.notices.is_empty() {
             recorded.notices.iter().for_each(tell::log);
             self.owed.notify_one();
+        }
+        if recorded.has_hub_changed {
+            self.hubs_changed.notify_one();
         }
         self.tally.note(state.id, contact);
         changed.log(feed, state);

@@ -131,19 +131,7 @@ impl Layout {
             Layout::Terminal => paragraph(out, row, now),
             Layout::Lines => writeln!(out, "{}", line(row)),
             Layout::Json => {
-                #[derive(serde::Serialize)]
-                struct Document<'a> {
-                    #[serde(flatten)]
-                    alert: &'a crate::model::Alert,
-                    deliveries: &'a [DeliveryRow],
-                }
-                serde_json::to_writer(
-                    &mut *out,
-                    &Document {
-                        alert: &row.alert,
-                        deliveries: &row.deliveries,
-                    },
-                )?;
+                serde_json::to_writer(&mut *out, row)?;
                 out.write_all(b"\n")
             }
         }

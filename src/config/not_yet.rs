@@ -3,7 +3,6 @@
 
 /// A table (`shape::Shape::path`), one of its keys, and what that is for.
 const KEYS: &[(&str, &str, &str)] = &[
-    ("", "web", "the web pages"),
     ("receivers.*", "digest", "digests"),
     ("receivers.*", "quiet", "quiet hours"),
     ("receivers.*", "rate", "rate limits"),

@@ -28,7 +28,9 @@ impl StateChange {
                 reason: problem.clone(),
             },
             // A feed that is gone has a notice.
-            PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => StateChange::None,
+            PollOutcome::Failed { .. } | PollOutcome::Gone { .. } | PollOutcome::Pushed(_) => {
+                StateChange::None
+            }
             PollOutcome::Unchanged | PollOutcome::Items(_) => match &visit.moved_to {
                 Some(to)
                     if state.moved_to.as_ref() == Some(to)
@@ -95,6 +97,8 @@ pub fn notices(visit: &Visit<'_>, outcome: &PollOutcome, polled: Polled) -> Vec<
                 say(NoticeKind::FeedFailing, Severity::Medium, false, text);
             }
         }
+        // A push says nothing of the feed's own server.
+        PollOutcome::Pushed(_) => {}
         PollOutcome::Unchanged | PollOutcome::Items(_) => {
             let over = Severity::Info;
             if state.failures > 0 {

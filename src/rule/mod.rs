@@ -19,6 +19,7 @@ mod hits;
 mod lists;
 mod matcher;
 mod memo;
+mod near;
 mod program;
 mod proof;
 pub mod query;

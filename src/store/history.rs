@@ -31,11 +31,11 @@ impl Store {
             let cannot = failed("cannot read the alerts");
             let mut statement = connection
                 .prepare_cached(
-                    "SELECT alert.id, alert.changed, revision.document FROM alert
+                    "SELECT * FROM (SELECT alert.id, alert.changed, revision.document FROM alert
                        JOIN revision ON revision.alert = alert.id AND revision.revision = alert.revision
                       WHERE (:since IS NULL OR alert.updated >= :since) AND (:rule IS NULL OR alert.rule = :rule)
                         AND alert.severity >= :severity AND alert.changed > :after
-                      ORDER BY alert.changed",
+                      ORDER BY alert.changed DESC LIMIT :newest) ORDER BY changed",
                 )
                 .map_err(&cannot)?;
             let mut rows = statement
@@ -44,6 +44,8 @@ impl Store {
                     ":rule": filter.rule,
                     ":severity": filter.severity_min as i64,
                     ":after": filter.after.unwrap_or(0),
+                    // To SQLite, a limit below 0 is none.
+                    ":newest": filter.newest.map_or(-1, |newest| i64::try_from(newest).unwrap_or(i64::MAX)),
                 })
                 .map_err(&cannot)?;
             let mut alerts = Vec::new();

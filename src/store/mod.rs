@@ -10,16 +10,20 @@ mod history;
 mod items;
 mod judged;
 mod notices;
+mod outbox;
 mod polls;
 mod sqlite;
 mod stories;
+mod subscriptions;
 
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
+    hub::Announced,
     judge::{Decision, Edited, Past},
     model::{Alert, Item, ItemKey, Notice, Severity, Validators},
     schedule::{Plan, Rhythm, Why, Wishes},
+    secret::Secret,
     time::Timestamp,
 };
 
@@ -109,6 +113,16 @@ pub struct FeedState {
     pub moved_times: u32,
     /// When the server answered 410.
     pub gone: Option<Timestamp>,
+    /// The hub that pushes the feed, and until when.
+    pub pushed: Option<Pushed>,
+}
+
+/// A subscription that a hub has confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pushed {
+    pub hub: String,
+    /// When the lease ends, should it not be renewed.
+    pub until: Timestamp,
 }
 
 /// How late a feed's items were seen after their publication, by the feed's own claim.
@@ -169,6 +183,8 @@ pub enum PollOutcome {
     /// 304, or the same bytes again.
     Unchanged,
     Items(Harvest),
+    /// A hub brought a document by itself: the feed's validators and next poll stay as they are.
+    Pushed(Harvest),
     Failed {
         problem: String,
     },
@@ -195,6 +211,8 @@ pub struct Harvest {
     pub unmarked: Vec<Item>,
     /// Most keys changed at once: how many items were recognised by other marks.
     pub storm: Option<usize>,
+    /// Who would push the feed.
+    pub announced: Announced,
     /// The rhythm, where this answer taught something about it.
     pub rhythm: Option<Rhythm>,
     /// Items were lost before this answer: the feed is asked at its interval until then.
@@ -236,6 +254,8 @@ pub struct Recorded {
     pub alerts: Vec<Alert>,
     /// Deliveries now owed.
     pub deliveries: usize,
+    /// Whether a hub is to be asked for a subscription, or for its end.
+    pub has_hub_changed: bool,
     /// Notices that were news.
     pub notices: Vec<Alert>,
 }
@@ -270,6 +290,7 @@ pub struct AlertRow {
     /// The place of this revision among the newest ones of all alerts: ascending, for following.
     #[serde(skip)]
     pub changed: i64,
+    #[serde(flatten)]
     pub alert: Alert,
     pub deliveries: Vec<DeliveryRow>,
 }
@@ -287,6 +308,102 @@ pub struct DeliveryRow {
     pub problem: Option<String>,
 }
 
+/// A WebSub subscription, whole.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    pub id: i64,
+    pub feed: FeedId,
+    pub topic: String,
+    pub hub: String,
+    /// The last part of the callback's path; not to be guessed.
+    pub token: String,
+    /// What the hub signs with.
+    pub secret: Secret,
+    pub state: SubscriptionState,
+    /// The address that the hub was given last.
+    pub callback: Option<String>,
+    pub lease_end: Option<Timestamp>,
+    /// When the hub is asked next.
+    pub due: Timestamp,
+    /// Since it last confirmed.
+    pub attempts: u32,
+    pub problem: Option<String>,
+}
+
+impl Subscription {
+    /// The callback where hubs reach us at `callbacks`.
+    pub fn callback_at(&self, callbacks: Option<&str>) -> Option<String> {
+        callbacks.map(|callbacks| format!("{callbacks}{}", self.token))
+    }
+}
+
+/// What became of asking a hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HubSaid {
+    /// It confirmed.
+    Yes { lease_end: Timestamp },
+    /// It will not push, or no longer.
+    No { problem: String },
+    /// No answer, or none that counts. A lease that runs goes on.
+    Nothing { problem: String },
+}
+
+/// How far a subscription is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriptionState {
+    /// The feed names a hub, which has not been asked yet.
+    Offered,
+    /// The hub shall confirm.
+    Asked,
+    /// It has confirmed; whether the lease still runs, `lease_end` tells.
+    Live,
+    /// It will not push.
+    Denied,
+    /// It shall confirm the end.
+    Unwanted,
+}
+
+impl SubscriptionState {
+    pub const ALL: [SubscriptionState; 5] = [
+        SubscriptionState::Offered,
+        SubscriptionState::Asked,
+        SubscriptionState::Live,
+        SubscriptionState::Denied,
+        SubscriptionState::Unwanted,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            SubscriptionState::Offered => "offered",
+            SubscriptionState::Asked => "asked",
+            SubscriptionState::Live => "live",
+            SubscriptionState::Denied => "denied",
+            SubscriptionState::Unwanted => "unwanted",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<SubscriptionState> {
+        SubscriptionState::ALL
+            .into_iter()
+            .find(|state| state.name() == name)
+    }
+
+    /// Whether the hub has our callback.
+    fn is_with_hub(self) -> bool {
+        matches!(self, SubscriptionState::Asked | SubscriptionState::Live)
+    }
+}
+
+/// What is owed to one receiver, and what was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outbox {
+    pub receiver: String,
+    pub owed: u64,
+    pub dead: u64,
+    /// Since when the oldest of the owed ones waits.
+    pub owed_since: Option<Timestamp>,
+}
+
 /// Which alerts to list.
 #[derive(Clone, Debug, Default)]
 pub struct AlertFilter {
@@ -296,6 +413,8 @@ pub struct AlertFilter {
     pub severity_min: Severity,
     /// Only alerts that were opened or revised after the one with this [`AlertRow::changed`].
     pub after: Option<i64>,
+    /// At most so many, those that changed last.
+    pub newest: Option<usize>,
 }
 
 /// A receiver that asked to be left alone.

@@ -11,6 +11,7 @@ use super::{
     notices::note,
     sqlite::failed,
     stories::Rows,
+    subscriptions::note_announced,
 };
 use crate::{
     model::{Item, ItemKey},
@@ -49,7 +50,17 @@ impl Store {
             let cannot = failed("cannot record a poll");
             let mut recorded = match &record.outcome {
                 PollOutcome::Items(harvest) => {
-                    record_items(connection, &record, harvest, &mut judge)?
+                    let announced = &harvest.announced;
+                    let has_hub_changed =
+                        note_announced(connection, record.feed, announced, record.at)?;
+                    let recorded = record_items(connection, &record, harvest, &mut judge)?;
+                    Recorded {
+                        has_hub_changed,
+                        ..recorded
+                    }
+                }
+                PollOutcome::Pushed(harvest) => {
+                    record_push(connection, &record, harvest, &mut judge)?
                 }
                 outcome => {
                     record_answer(connection, &record, outcome).map_err(&cannot)?;
@@ -80,7 +91,7 @@ fn record_answer(
     let (problem, gone) = match outcome {
         PollOutcome::Failed { problem } => (problem, None),
         PollOutcome::Gone { problem } => (problem, Some(at)),
-        PollOutcome::Unchanged | PollOutcome::Items(_) => {
+        PollOutcome::Unchanged | PollOutcome::Items(_) | PollOutcome::Pushed(_) => {
             return connection
                 .prepare_cached(concat!(
                     answered!(),
@@ -106,7 +117,38 @@ fn record_answer(
         })
 }
 
-fn record_items(
+/// What a hub brought: new items, and nothing else that a poll would change.
+fn record_push(
+    connection: &Connection,
+    record: &PollRecord,
+    harvest: &Harvest,
+    judge: &mut Judge,
+) -> Result<Recorded, StoreError> {
+    let recorded = record_listed(connection, record, harvest, judge)?;
+    if recorded.new_items > 0 {
+        connection
+            .prepare_cached(
+                "UPDATE feed SET last_new_item = ?2, newest = nullif(max(coalesce(newest, 0), ?3), 0) WHERE id = ?1",
+            )
+            .and_then(|mut statement| {
+                let at = record.at.as_millisecond();
+                statement.execute(params![record.feed.0, at, newest(record, harvest)])
+            })
+            .map_err(failed("cannot record what was pushed"))?;
+    }
+    Ok(recorded)
+}
+
+/// The latest publication of the new items in milliseconds, 0 where none has a date. A date in the future would hide every item
+/// after it.
+fn newest(record: &PollRecord, harvest: &Harvest) -> i64 {
+    let newest = harvest.new.iter().filter_map(|item| item.published);
+    let newest = newest.map(|published| published.min(record.at)).max();
+    newest.map_or(0, Timestamp::as_millisecond)
+}
+
+/// The items of a document, judged where they are new, and what they teach of the feed's rhythm.
+fn record_listed(
     connection: &Connection,
     record: &PollRecord,
     harvest: &Harvest,
@@ -155,9 +197,18 @@ fn record_items(
             .and_then(|mut statement| statement.execute(params![record.feed.0, rhythm.to_bytes()]))
             .map_err(&cannot)?;
     }
-    // A date in the future would hide every item after it.
-    let newest = harvest.new.iter().filter_map(|item| item.published);
-    let newest = newest.map(|published| published.min(record.at)).max();
+    Ok(recorded)
+}
+
+fn record_items(
+    connection: &Connection,
+    record: &PollRecord,
+    harvest: &Harvest,
+    judge: &mut Judge,
+) -> Result<Recorded, StoreError> {
+    let cannot = failed("cannot record a poll");
+    let at = record.at.as_millisecond();
+    let recorded = record_listed(connection, record, harvest, judge)?;
     connection
         .prepare_cached(
             "UPDATE feed SET etag = :etag, last_modified = :last_modified, next_poll = :next, pace = :pace, not_before = :not_before,
@@ -182,7 +233,7 @@ fn record_items(
                 ":skip_hours": record.wishes.skip_hours,
                 ":skip_days": record.wishes.skip_days,
                 ":whole": record.is_whole,
-                ":newest": newest.map_or(0, |at| at.as_millisecond()),
+                ":newest": newest(record, harvest),
                 ":hurry": harvest.hurry_until.map(Timestamp::as_millisecond),
                 ":at": at,
                 ":new": recorded.new_items,

@@ -2,7 +2,7 @@
 //! daemon as a disk would; everything else of it is gone with it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use wirewatch::{
-    config::{Config, PollSettings, StoreSettings},
+    config::{Config, PollSettings, StoreSettings, WebSettings},
     daemon::Node,
     envelope::{Envelope, HeaderText, NetError, Reply, Request, Response},
     model::{Feed, PollLimits, Severity},
@@ -61,6 +61,10 @@ struct Script {
     hooks: BTreeMap<String, Mood>,
     arrivals: Vec<Arrival>,
     requests: Vec<Asked>,
+    /// Feeds that name a hub.
+    hubbed: BTreeSet<String>,
+    /// What the hub was asked: when, and the form.
+    forms: Vec<(Duration, String)>,
 }
 
 /// One request to a feed.
@@ -128,6 +132,16 @@ impl ScriptedNet {
         let after = time::until(epoch(), self.clock.now());
         let mut script = self.script.lock().unwrap();
         let (host, name) = request.url.halves();
+        if host == "hub" {
+            let form = String::from_utf8(request.body.clone()).unwrap();
+            script.forms.push((after, form));
+            let response = Response {
+                status: 202,
+                url: request.url.clone(),
+                ..Response::default()
+            };
+            return Ok((response, true));
+        }
         let mood = match host.as_str() {
             "feeds" => script.feeds[&name].mood,
             _ => script.hooks.get(&name).copied().unwrap_or(Mood::Well),
@@ -154,6 +168,12 @@ impl ScriptedNet {
                 .headers
                 .iter()
                 .any(|(header, _)| header == "if-none-match");
+            if script.hubbed.contains(&name) {
+                let link = format!("<http://hub/>; rel=hub, <{}>; rel=self", request.url);
+                response
+                    .headers
+                    .push(("link".to_owned(), link.into_bytes()));
+            }
             if response.status == 200 {
                 let etag = format!("\"{}\"", server.version);
                 match header(request, "if-none-match") == Some(etag.as_bytes()) {
@@ -234,6 +254,7 @@ pub struct World {
     feeds: Vec<String>,
     hooks: Vec<String>,
     ops: Vec<String>,
+    public_url: Option<String>,
     word: String,
     /// Rules beside the one that watches for the word.
     rules: Vec<RuleSource>,
@@ -250,6 +271,7 @@ impl World {
             feeds: feeds.iter().map(|feed| (*feed).to_owned()).collect(),
             hooks: hooks.iter().map(|hook| (*hook).to_owned()).collect(),
             ops: Vec::new(),
+            public_url: None,
             word: "signal".to_owned(),
             rules: Vec::new(),
         };
@@ -278,6 +300,18 @@ impl World {
     /// These hooks are told about wirewatch itself; known from the next start or reload.
     pub fn notify(&mut self, hooks: &[&str]) {
         self.ops = hooks.iter().map(|hook| (*hook).to_owned()).collect();
+    }
+
+    /// Hubs reach the daemon from the next start or reload, and this feed names one.
+    pub fn push(&mut self, feed: &str) {
+        self.public_url = Some("http://desk".to_owned());
+        let mut script = self.script.lock().unwrap();
+        script.hubbed.insert(feed.to_owned());
+    }
+
+    /// What the hub was asked, in order: when, and the form.
+    pub fn forms(&self) -> Vec<(Duration, String)> {
+        self.script.lock().unwrap().forms.clone()
     }
 
     /// The daemon with its configuration, while it runs.
@@ -442,6 +476,11 @@ impl World {
                 contact: None,
                 allow_private: false,
             },
+            web: self.public_url.clone().map(|public_url| WebSettings {
+                listen: ([127, 0, 0, 1], 9119).into(),
+                token: None,
+                public_url: Some(public_url),
+            }),
             feeds: self.feeds.iter().map(feed).collect(),
             receivers: self.hooks.iter().map(|hook| receiver(hook)).collect(),
             notices_to: self.ops.clone(),
