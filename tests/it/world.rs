@@ -486,8 +486,9 @@ impl World {
         });
         let next_poll = time::after(self.now(), self.interval);
         let record = PollRecord::plain(state.id, self.now(), next_poll, outcome);
-        let judge_nothing =
-            Box::new(|_: &Item, _: Option<&Edited>, _: &dyn Past<Error = StoreError>| Ok(Decided::default()));
+        let judge_nothing = Box::new(
+            |_: &Item, _: Option<&Edited>, _: &dyn Past<Error = StoreError>| Ok(Decided::default()),
+        );
         self.store.record_poll(record, judge_nothing).await.unwrap();
     }
 
