@@ -10,7 +10,6 @@ mod feeds;
 mod include;
 mod keys;
 mod mask;
-mod not_yet;
 mod other;
 mod problem;
 mod read;

@@ -5,7 +5,7 @@ use schemars::Schema;
 use serde_json::{Map, Value, json};
 
 use super::{
-    keys, not_yet,
+    keys,
     shape::{Key, Kind, ReceiverType, Shape},
     value::show_size,
 };
@@ -32,10 +32,7 @@ pub fn text() -> String {
 }
 
 fn table(shape: &Shape, more: &[Key]) -> Map<String, Value> {
-    let keys = || {
-        let supported = |key: &&Key| not_yet::what(shape.path, key.name).is_none();
-        shape.keys.iter().filter(supported).chain(more)
-    };
+    let keys = || shape.keys.iter().chain(more);
     let properties: Map<String, Value> = keys()
         .map(|key| (key.name.to_owned(), property(key)))
         .collect();

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-/// A table: its keys, what it is for, and where it stands (`rules.*` for each rule), for `not_yet`.
+/// A table: its keys, what it is for, and where it stands (`rules.*` for each rule).
 #[derive(Debug)]
 pub struct Shape {
     pub path: &'static str,

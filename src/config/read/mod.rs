@@ -17,7 +17,7 @@ use self::typed::{fix, found, not_one_of};
 use super::{
     checked::{Checked, Value, Written, complain},
     environment::Environment,
-    keys, not_yet,
+    keys,
     problem::Finding,
     shape::{Key, Kind, ReceiverType, Shape},
     source::{Source, Spot, inside_string},
@@ -80,13 +80,6 @@ impl Reader<'_> {
                 self.unknown_key(name, value, shape, more);
                 continue;
             };
-            if let Some(what) = not_yet::what(shape.path, key.name) {
-                let spot = self.spot(name.span());
-                self.report(Finding::error(
-                    spot,
-                    format!("not supported yet: {what} (`{}`)", key.name),
-                ));
-            }
             let read = self.value(key, name, value);
             entries.push((key.name, self.spot(value.span()), read));
         }
