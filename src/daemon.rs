@@ -3,6 +3,8 @@
 //! [`Node`] is the daemon without its process: scenarios start, reload, stop and kill it in virtual time. [`run`] adds what
 //! only a process has: signals, the service manager, the wait for its end.
 
+mod notices;
+
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -14,6 +16,7 @@ use std::{
 };
 
 use tokio::{
+    net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
     sync::Notify,
     task::JoinSet,
@@ -23,13 +26,14 @@ use tokio::{
 use crate::{
     config::{self, Config, Environment, Problem},
     deliver::{Deliveries, Postman},
-    model::{About, Notice, NoticeKind, Severity},
     net::{Internet, InternetSettings, Net},
     poll::{self, Poller, Polls, Watched},
+    push::{self, Reach, Subscriber, Subscriptions},
     saved::SavedFiles,
     store::{Store, StoreError},
-    sweep, systemd, tell,
+    sweep, systemd,
     time::Clock,
+    web,
     work::{self, Loop, Pulse, Stop, Stopper},
 };
 
@@ -53,12 +57,16 @@ pub struct Node {
     clock: Clock,
     poller: Arc<Poller>,
     postman: Arc<Postman>,
+    subscriber: Arc<Subscriber>,
+    web: Arc<web::App>,
     /// Rung when feeds or deliveries may have fallen due for a reason other than time.
     feeds_changed: Arc<Notify>,
     owed: Arc<Notify>,
+    /// Rung when hubs may have to be asked.
+    hubs_changed: Arc<Notify>,
     poll_slots: Arc<AtomicUsize>,
     delivery_slots: Arc<AtomicUsize>,
-    pulses: [Arc<Pulse>; 2],
+    pulses: [Arc<Pulse>; 3],
     stopper: Stopper,
     stop: Stop,
     loops: JoinSet<()>,
@@ -77,20 +85,42 @@ impl Node {
     ) -> Result<Node, StoreError> {
         let owed = Arc::new(Notify::new());
         let (stopper, stop) = Stopper::new();
-        let poller =
-            Poller::new(store.clone(), net.clone(), clock, owed.clone()).map_err(|error| {
-                StoreError::Failed(format!("cannot start the threads that read feeds: {error}"))
-            })?;
+        let hubs_changed = Arc::new(Notify::new());
+        let poller = Poller::new(
+            store.clone(),
+            net.clone(),
+            clock,
+            owed.clone(),
+            hubs_changed.clone(),
+        )
+        .map_err(|error| {
+            StoreError::Failed(format!("cannot start the threads that read feeds: {error}"))
+        })?;
+        let poller = Arc::new(poller);
+        let subscriber = Arc::new(Subscriber::new(
+            store.clone(),
+            net.clone(),
+            clock,
+            poller.clone(),
+        ));
         let mut node = Node {
-            poller: Arc::new(poller),
+            web: Arc::new(web::App::new(
+                store.clone(),
+                clock,
+                poller.clone(),
+                subscriber.clone(),
+            )),
+            subscriber,
+            poller,
             postman: Arc::new(Postman::new(store.clone(), net, clock, owed.clone())),
             store,
             clock,
             feeds_changed: Arc::new(Notify::new()),
+            hubs_changed,
             owed,
             poll_slots: Arc::new(AtomicUsize::new(1)),
             delivery_slots: Arc::new(AtomicUsize::new(1)),
-            pulses: [Arc::new(Pulse::default()), Arc::new(Pulse::default())],
+            pulses: std::array::from_fn(|_| Arc::new(Pulse::default())),
             stopper,
             stop,
             loops: JoinSet::new(),
@@ -104,6 +134,12 @@ impl Node {
         node.loops.spawn(work::run(
             Arc::new(Deliveries(node.postman.clone())),
             deliveries,
+        ));
+        let slots = Arc::new(AtomicUsize::new(push::SLOTS));
+        let hubs = node.new_loop("push", 2, &slots, &node.hubs_changed);
+        node.loops.spawn(work::run(
+            Arc::new(Subscriptions(node.subscriber.clone())),
+            hubs,
         ));
         // Nobody else can write to a store in memory.
         if !node.store.is_in_memory() {
@@ -148,6 +184,13 @@ impl Node {
             .store
             .sync_feeds(config.feeds.clone(), self.clock.now())
             .await?;
+        let bursts = config
+            .rules
+            .rules()
+            .iter()
+            .filter(|rule| rule.burst.is_some());
+        let bursts = bursts.map(|rule| rule.id.clone()).collect();
+        self.store.watch_rates(bursts, self.clock.now()).await?;
         self.store.enable_receivers().await?;
         let feeds = states
             .iter()
@@ -161,6 +204,15 @@ impl Node {
             per_host: config.poll.per_host,
             allow_private: config.poll.allow_private,
         };
+        let web = config.web.as_ref();
+        let public_url = web.and_then(|web| web.public_url.as_deref());
+        let reach = Reach {
+            callbacks: public_url.map(|public_url| format!("{public_url}{}", push::PATH)),
+            allow_private: config.poll.allow_private,
+        };
+        let feeds = watched.feeds.keys().copied().collect();
+        self.subscriber.follow(feeds, reach).await?;
+        self.web.show(config);
         self.poller.watch(watched, &states);
         self.store.look_at_held_again(self.clock.now()).await?;
         self.postman.serve(&config.receivers, &config.notices_to);
@@ -169,64 +221,23 @@ impl Node {
         self.delivery_slots
             .store(Postman::slots(&config.receivers), Ordering::Relaxed);
         self.feeds_changed.notify_one();
+        self.hubs_changed.notify_one();
         self.owed.notify_one();
         self.end_notices(config).await
     }
 
-    /// Ends what the operator was told of feeds and receivers that are no longer configured, and of a configuration that
-    /// was not taken.
-    async fn end_notices(&self, config: &Config) -> Result<(), StoreError> {
-        for (kind, subject) in self.store.open_notices().await? {
-            let text = match kind.about() {
-                About::Feed if config.feeds.iter().all(|feed| feed.name != subject) => {
-                    format!("{subject} is no longer watched")
-                }
-                About::Receiver
-                    if config
-                        .receivers
-                        .iter()
-                        .all(|receiver| receiver.name != subject) =>
-                {
-                    format!("{subject} is no longer configured")
-                }
-                About::Wirewatch if kind == NoticeKind::ReloadRefused => {
-                    "the configuration was taken".to_owned()
-                }
-                _ => continue,
-            };
-            let notice = Notice {
-                kind,
-                subject,
-                text,
-                url: String::new(),
-                severity: Severity::Info,
-                is_over: true,
-            };
-            let (to, now) = (&config.notices_to, self.clock.now());
-            tell::tell(&self.store, notice, to, now, &self.owed).await?;
-        }
-        Ok(())
+    /// Serves the web from here on, until the node stops.
+    pub fn listen(&mut self, listener: TcpListener) {
+        let (app, stop) = (self.web.clone(), self.stop.clone());
+        self.loops.spawn(web::serve(listener, app, stop));
     }
 
-    /// Tells the operator that a new configuration was not taken, and why. The old one stays live.
-    pub async fn refuse_reload(&self, live: &Config, reason: &str) {
-        let notice = Notice {
-            kind: NoticeKind::ReloadRefused,
-            subject: "configuration".to_owned(),
-            text: format!("the new configuration is not taken, the old one stays live: {reason}"),
-            url: String::new(),
-            severity: Severity::High,
-            is_over: false,
-        };
-        let to = live.notices_to.clone();
-        // The log has it already, and at every refusal.
-        match self.store.notice(notice, to, self.clock.now()).await {
-            Ok(_) => self.owed.notify_one(),
-            Err(error) => tracing::error!(%error, "the refusal is told in the log alone"),
-        }
+    /// The subscriber's side of WebSub.
+    pub fn subscriber(&self) -> &Subscriber {
+        &self.subscriber
     }
 
-    /// Whether both loops and the store still move.
+    /// Whether all loops and the store still move.
     pub async fn moves(&self) -> bool {
         let stuck = self.pulses.iter().any(|pulse| pulse.age() > LOOP_AGE_MAX);
         !stuck
@@ -355,9 +366,17 @@ pub async fn run(path: &Path, environment: &Environment) -> Result<(), RunError>
     };
     let settings = InternetSettings::with_contact(config.poll.contact.as_deref());
     let net: Arc<dyn Net> = Arc::new(Internet::new(settings).map_err(RunError::Other)?);
-    let node = Node::start(store.clone(), net, Clock::System, &config)
+    // Before anything is polled: an address that is taken is told at once.
+    let listener = match &config.web {
+        Some(web) => Some(web::bind(web.listen).await.map_err(RunError::Other)?),
+        None => None,
+    };
+    let mut node = Node::start(store.clone(), net, Clock::System, &config)
         .await
         .map_err(RunError::Store)?;
+    if let Some(listener) = listener {
+        node.listen(listener);
+    }
     announce(&config, &store).await;
     systemd::ready(&status(&config)).await;
     let damaged = serve(&node, config, path, environment, &mut signals, &mut saved).await;
@@ -447,13 +466,17 @@ async fn reload(
         Err(problems) => {
             log_problems(&problems);
             tracing::error!("the new configuration is not taken; the old one stays live");
-            node.refuse_reload(old, &first_of(&problems)).await;
+            node.refuse_reload(old, &notices::first_of(&problems)).await;
             return None;
         }
     };
     log_problems(&warnings);
-    if config.store != old.store || config.poll.contact != old.poll.contact {
-        tracing::warn!("[store] and [poll] contact take effect at the next start");
+    let listen = |config: &Config| config.web.as_ref().map(|web| web.listen);
+    if config.store != old.store
+        || config.poll.contact != old.poll.contact
+        || listen(&config) != listen(old)
+    {
+        tracing::warn!("[store], [poll] contact and [web] listen take effect at the next start");
     }
     match node.reload(&config).await {
         Ok(()) => {
@@ -465,23 +488,6 @@ async fn reload(
             node.refuse_reload(old, &error.to_string()).await;
             None
         }
-    }
-}
-
-/// `wirewatch.toml:3:5: unknown key `urll`, and 2 more problems`.
-fn first_of(problems: &[Problem]) -> String {
-    let mut errors = problems.iter().filter(|problem| problem.is_error());
-    let Some(first) = errors.next() else {
-        return String::new();
-    };
-    let place = format!("{}:{}:{}", first.path.display(), first.line, first.column);
-    match errors.count() {
-        0 => format!("{place}: {}", first.message),
-        more => format!(
-            "{place}: {}, and {}",
-            first.message,
-            count(more, "more error")
-        ),
     }
 }
 

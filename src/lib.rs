@@ -23,8 +23,8 @@
 //! 0 time secret model envelope
 //! 1 text parse rule story judge notice hub backtest schedule render notify
 //! 2 net store
-//! 3 work tell poll deliver sweep
-//! 4 config daemon saved systemd log
+//! 3 work tell poll push deliver sweep health
+//! 4 config daemon web saved systemd log
 //! 5 cli
 //! ```
 //!
@@ -49,6 +49,7 @@ pub mod config;
 pub mod daemon;
 pub mod deliver;
 pub mod envelope;
+pub mod health;
 pub mod hub;
 pub mod judge;
 pub mod log;
@@ -58,6 +59,7 @@ pub mod notice;
 pub mod notify;
 pub mod parse;
 pub mod poll;
+pub mod push;
 pub mod render;
 pub mod rule;
 pub mod saved;
@@ -70,4 +72,5 @@ pub mod systemd;
 pub mod tell;
 pub mod text;
 pub mod time;
+pub mod web;
 pub mod work;

@@ -128,6 +128,8 @@ pub struct Item {
     pub categories: Vec<String>,
     /// The outlet that an aggregator names for this item (RSS `<source>`).
     pub source: String,
+    /// That outlet's address, where it is given.
+    pub source_url: String,
     /// The language that the item or its feed declares, as a primary subtag.
     pub lang: Option<String>,
     /// The publisher's claim; never the clock of the rules.

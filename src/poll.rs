@@ -7,6 +7,8 @@
 mod ask;
 mod change;
 mod harvest;
+mod known;
+mod push;
 mod tally;
 mod think;
 mod turn;
@@ -32,6 +34,7 @@ use self::{
 };
 use crate::{
     envelope::{Reply, Response},
+    hub::{self, Announced},
     judge::{self, Matched},
     model::{Feed, Item, ItemKey, PollLimits, Validators},
     net::Net,
@@ -47,6 +50,7 @@ use crate::{
     time::{self, Clock, Timestamp},
 };
 
+pub use push::PushTaken;
 pub use tally::Tally;
 pub use turn::Polls;
 
@@ -98,6 +102,8 @@ pub struct Poller {
     agenda: Mutex<Agenda<FeedId>>,
     /// Rung when deliveries are owed.
     owed: Arc<Notify>,
+    /// Rung when a hub is to be asked for something.
+    hubs_changed: Arc<Notify>,
     tally: Tally,
     thinkers: Thinkers,
     urgent: Urgent,
@@ -114,6 +120,7 @@ impl Poller {
         net: Arc<dyn Net>,
         clock: Clock,
         owed: Arc<Notify>,
+        hubs_changed: Arc<Notify>,
     ) -> std::io::Result<Poller> {
         let nothing = Watched {
             feeds: HashMap::new(),
@@ -130,6 +137,7 @@ impl Poller {
             watched: RwLock::new(Arc::new(nothing)),
             agenda: Mutex::new(Agenda::new(1)),
             owed,
+            hubs_changed,
             tally: Tally::default(),
             thinkers: Thinkers::start(clock)?,
             urgent: Urgent::default(),
@@ -228,25 +236,38 @@ impl Poller {
                 self.settle(&visit, PollOutcome::Failed { problem }, polled)
                     .await
             }
-            Answer::Body(response) => match self.read(response).await {
-                Ok((parsed, validators)) => {
-                    let published = parsed.items.iter().filter_map(|item| item.published);
-                    visit.wishes = (visit.wishes).with_document(&parsed.hints, published.collect());
-                    let keys = parsed.items.iter().map(Item::key).collect();
-                    let unseen = self.store.unseen(id, keys).await?;
-                    let harvest = harvest::gather(&visit, parsed, validators, &unseen);
-                    self.record_items(&visit, harvest).await
+            Answer::Body(response) => {
+                let pointers = hub::Pointers::of(&response);
+                match self.read(response).await {
+                    Ok((mut parsed, validators)) => {
+                        let published = parsed.items.iter().filter_map(|item| item.published);
+                        visit.wishes =
+                            (visit.wishes).with_document(&parsed.hints, published.collect());
+                        let items = std::mem::take(&mut parsed.items);
+                        let listed = items.iter().map(Item::key).collect();
+                        let known = known::sort_out(&self.store, id, &visit.state, items).await?;
+                        let announced = match parsed.is_partial {
+                            true => Announced::Unknown,
+                            false => hub::announced(&pointers, &parsed.hints),
+                        };
+                        let harvest = harvest::gather(&visit, &parsed, validators, listed, known);
+                        let harvest = Harvest {
+                            announced,
+                            ..harvest
+                        };
+                        self.record_items(&visit, harvest, PollOutcome::Items).await
+                    }
+                    Err(ParseError::NotAFeed(problem)) => {
+                        self.settle(&visit, PollOutcome::Failed { problem }, Polled::NotAFeed)
+                            .await
+                    }
+                    Err(ParseError::Broken(problem)) => {
+                        let polled = visit.failed(None);
+                        self.settle(&visit, PollOutcome::Failed { problem }, polled)
+                            .await
+                    }
                 }
-                Err(ParseError::NotAFeed(problem)) => {
-                    self.settle(&visit, PollOutcome::Failed { problem }, Polled::NotAFeed)
-                        .await
-                }
-                Err(ParseError::Broken(problem)) => {
-                    let polled = visit.failed(None);
-                    self.settle(&visit, PollOutcome::Failed { problem }, polled)
-                        .await
-                }
-            },
+            }
         }
     }
 
@@ -279,13 +300,13 @@ impl Poller {
     async fn match_items(
         &self,
         feed: &Arc<Feed>,
-        items: &[Item],
+        items: Vec<Item>,
         rules: &Arc<RuleSet>,
     ) -> Result<HashMap<ItemKey, Vec<RuleHits>>, String> {
         if items.is_empty() {
             return Ok(HashMap::new());
         }
-        let (feed, rules, items) = (feed.clone(), rules.clone(), items.to_vec());
+        let (feed, rules) = (feed.clone(), rules.clone());
         let matched = self.thinkers.run(move |scratch| {
             items
                 .iter()
@@ -302,6 +323,7 @@ impl Poller {
         &self,
         visit: &Visit<'_>,
         harvest: Harvest,
+        outcome: fn(Harvest) -> PollOutcome,
     ) -> Result<Timestamp, StoreError> {
         let Visit {
             feed,
@@ -310,7 +332,9 @@ impl Poller {
             answered,
             ..
         } = *visit;
-        let mut hits = match self.match_items(feed, &harvest.new, &watched.rules).await {
+        let changed = harvest.new.iter().chain(&harvest.edited);
+        let changed = changed.cloned().collect();
+        let mut hits = match self.match_items(feed, changed, &watched.rules).await {
             Ok(hits) => hits,
             // Recorded as if nothing had matched, an event would be lost; failed, the poll comes again.
             Err(problem) => {
@@ -325,7 +349,9 @@ impl Poller {
         let judge = {
             let (feed, watched, clock) = (feed.clone(), watched.clone(), self.clock);
             Box::new(
-                move |item: &Item, past: &dyn judge::Past<Error = StoreError>| {
+                move |item: &Item,
+                      edited: Option<&judge::Edited>,
+                      past: &dyn judge::Past<Error = StoreError>| {
                     let Some(hits) = hits.remove(&item.key()) else {
                         return Ok(Decided::default());
                     };
@@ -338,7 +364,9 @@ impl Poller {
                         feed: &feed,
                         item,
                         hits,
+                        rules,
                         is_first_contact,
+                        edited,
                         seen: answered,
                         matched: matched_at,
                     };
@@ -355,7 +383,7 @@ impl Poller {
                 },
             )
         };
-        let outcome = PollOutcome::Items(harvest);
+        let outcome = outcome(harvest);
         let polled = match is_first_contact {
             true => Polled::First,
             false => Polled::Answered,
@@ -373,8 +401,11 @@ impl Poller {
         outcome: PollOutcome,
         polled: Polled,
     ) -> Result<Timestamp, StoreError> {
-        let judge_nothing =
-            Box::new(|_: &Item, _: &dyn judge::Past<Error = StoreError>| Ok(Decided::default()));
+        let judge_nothing = Box::new(
+            |_: &Item, _: Option<&judge::Edited>, _: &dyn judge::Past<Error = StoreError>| {
+                Ok(Decided::default())
+            },
+        );
         let (next_poll, _) = self.record(visit, outcome, polled, judge_nothing).await?;
         Ok(next_poll)
     }
@@ -394,6 +425,7 @@ impl Poller {
         } = *visit;
         let plan = match &outcome {
             PollOutcome::Gone { .. } => Plan::NEVER,
+            PollOutcome::Pushed(_) => state.plan,
             _ => schedule::plan(Case {
                 name: &feed.name,
                 limits: &feed.poll,
@@ -402,11 +434,13 @@ impl Poller {
                 fresh: visit.fresh,
                 wishes: visit.wishes,
                 rhythm: self.wait_by_rhythm(visit, &outcome),
+                pushed: push::lasts(state, answered),
             }),
         };
         let contact = match &outcome {
             PollOutcome::Unchanged | PollOutcome::Items(_) => Contact::Answered,
             PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => Contact::Failing,
+            PollOutcome::Pushed(_) => Contact::Pushed,
         };
         let changed = StateChange::of(visit, &outcome);
         let poll = PollRecord {
@@ -424,6 +458,9 @@ impl Poller {
         if !recorded.notices.is_empty() {
             recorded.notices.iter().for_each(tell::log);
             self.owed.notify_one();
+        }
+        if recorded.has_hub_changed {
+            self.hubs_changed.notify_one();
         }
         self.tally.note(state.id, contact);
         changed.log(feed, state);

@@ -82,6 +82,8 @@ pub enum Why {
     #[default]
     Interval,
     Rhythm,
+    /// A hub pushes the feed.
+    Push,
     MaxAge,
     Expires,
     Ttl,
@@ -93,9 +95,10 @@ pub enum Why {
 }
 
 impl Why {
-    pub const ALL: [Why; 10] = [
+    pub const ALL: [Why; 11] = [
         Why::Interval,
         Why::Rhythm,
+        Why::Push,
         Why::MaxAge,
         Why::Expires,
         Why::Ttl,
@@ -110,6 +113,7 @@ impl Why {
         match self {
             Why::Interval => "interval",
             Why::Rhythm => "rhythm",
+            Why::Push => "push",
             Why::MaxAge => "max-age",
             Why::Expires => "Expires",
             Why::Ttl => "ttl",
@@ -139,6 +143,8 @@ pub struct Case<'a> {
     pub wishes: Wishes,
     /// The wait that the feed's rhythm suggests.
     pub rhythm: Option<Duration>,
+    /// How long a hub will have pushed the feed: until then polling is only the net below.
+    pub pushed: Duration,
 }
 
 /// When a feed is polled next.
@@ -180,6 +186,10 @@ pub fn plan(case: Case<'_>) -> Plan {
         Polled::Answered | Polled::NotAFeed => {
             if let Some(longer) = case.rhythm.filter(|longer| longer > interval) {
                 (wait, why) = (longer, Why::Rhythm);
+            }
+            let backstop = case.pushed.min(case.limits.interval_max);
+            if backstop > wait {
+                (wait, why) = (backstop, Why::Push);
             }
         }
         Polled::Failed {
@@ -236,6 +246,7 @@ pub fn replan(
     let floor = time::after(last_poll, interval).max(planned.not_before.unwrap_or(Timestamp::MIN));
     let longest = match planned.why {
         Why::Rhythm if limits.adaptive => limits.interval_max,
+        Why::Push => limits.interval_max,
         // The second poll of a feed is put off by up to a tenth.
         _ => interval + interval / 10,
     };
@@ -312,6 +323,7 @@ mod tests {
             fresh: None,
             wishes: Wishes::default(),
             rhythm: None,
+            pushed: Duration::ZERO,
         }
     }
 

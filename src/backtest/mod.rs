@@ -10,16 +10,15 @@ mod summary;
 mod timeline;
 
 use std::{
-    collections::{BTreeSet, HashMap},
-    convert::Infallible,
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
 use crate::{
-    judge::{self, Decision, Matched, Past, STORY_ALIVE, StoryState},
+    judge::{self, Decision, Matched, Memory, Reason},
     model::{Alert, Feed, Item},
     rule::{Per, RuleHits, RuleSet, Scratch},
-    time::{self, Timestamp},
+    time::Timestamp,
 };
 
 pub use difference::{Difference, difference};
@@ -51,7 +50,9 @@ pub struct Outcome {
     pub opened: Vec<Opened>,
     /// Every pair of item and rule that matched.
     pub matched: Vec<Match>,
-    /// Every item that matched a rule.
+    /// How often each reason was given, for a pair of item and rule.
+    pub reasons: BTreeMap<Reason, u64>,
+    /// Every item that takes part in a story.
     linked: Vec<Linked>,
 }
 
@@ -61,7 +62,10 @@ pub struct Opened {
     /// The number of the item.
     pub number: u64,
     pub per: Per,
+    /// As it was opened.
     pub alert: Alert,
+    /// Its last revision, with its story as it stood in the end.
+    pub last: Alert,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,12 +78,12 @@ pub struct Match {
     pub is_alerted: bool,
 }
 
-/// What links an item to its story.
+/// An item in its story.
 #[derive(Debug)]
 struct Linked {
-    at: Timestamp,
     number: u64,
-    keys: Vec<u64>,
+    /// Of this outcome.
+    story: usize,
 }
 
 impl<'r> Trial<'r> {
@@ -118,11 +122,14 @@ impl<'r> Trial<'r> {
             .filter_map(|found| Some((timeline.time_of(&found.moment)?, found)))
             .collect();
         found.sort_by_key(|(at, found)| (*at, found.moment.number));
-        let mut stories = Stories::default();
+        let mut past = Memory::default();
+        if let Some(began) = timeline.began() {
+            past.observe(began);
+        }
         let mut outcome = Outcome::default();
+        let mut opened: HashMap<String, usize> = HashMap::new();
         for (at, found) in found {
             let number = found.moment.number;
-            let feed = with_publisher(&found.feed, &found.item);
             let rules: Vec<usize> = found.hits.iter().map(|hits| hits.rule).collect();
             let hits = found
                 .hits
@@ -130,156 +137,108 @@ impl<'r> Trial<'r> {
                 .filter_map(|hits| Some((self.rules.rules().get(hits.rule)?, hits.hits)))
                 .collect();
             let matched = Matched {
-                feed: &feed,
+                feed: &found.feed,
                 item: &found.item,
                 hits,
+                rules: self.rules.rules(),
                 // Of each item its own time is the time it was seen: nothing is old at its first contact.
                 is_first_contact: false,
+                edited: None,
                 seen: at,
                 matched: at,
             };
-            let Ok(decision) = judge::judge(&matched, &stories, at);
-            stories.record(at, &decision);
-            for ((rule, _), judged) in matched.hits.iter().zip(&decision.judged) {
-                outcome
-                    .opened
-                    .extend(judged.alert.clone().map(|alert| Opened {
-                        number,
-                        per: rule.per,
-                        alert,
-                    }));
-            }
-            let pairs = rules.into_iter().zip(&decision.judged);
-            outcome.matched.extend(pairs.map(|(rule, judged)| Match {
-                at,
-                number,
-                rule,
-                is_alerted: judged.alert.is_some(),
-            }));
-            if let Some(link) = decision.story {
-                outcome.linked.push(Linked {
+            let Ok(decision) = judge::judge(&matched, &past, at);
+            let story = past.record(at, &decision);
+            outcome
+                .linked
+                .extend(story.map(|story| Linked { number, story }));
+            for rule in rules {
+                let id = self.rules.rules().get(rule).map(|rule| &rule.id);
+                let mut judged = decision
+                    .judged
+                    .iter()
+                    .filter(|judged| Some(&judged.rule) == id);
+                outcome.matched.push(Match {
                     at,
                     number,
-                    keys: link.keys,
+                    rule,
+                    is_alerted: judged.any(|judged| {
+                        judged
+                            .alert
+                            .as_ref()
+                            .is_some_and(|alert| alert.revision == 1)
+                    }),
                 });
+            }
+            outcome.take(number, &decision, self.rules, &mut opened);
+        }
+        for opened in &mut outcome.opened {
+            if let Some(story) = past.story_named(&opened.last.story.id) {
+                opened.last.story = story;
             }
         }
         outcome
     }
 }
 
-/// An item of a file names its outlet itself where its feed is not configured.
-fn with_publisher(feed: &Arc<Feed>, item: &Item) -> Arc<Feed> {
-    match feed.publisher.is_empty() && !item.source.is_empty() {
-        true => Arc::new(Feed {
-            publisher: item.source.clone(),
-            ..Feed::clone(feed)
-        }),
-        false => feed.clone(),
-    }
-}
-
-/// The stories and alerts so far, in memory: what the store's rows are to the daemon.
-#[derive(Debug, Default)]
-struct Stories {
-    stories: Vec<Story>,
-    by_key: HashMap<u64, usize>,
-}
-
-#[derive(Debug)]
-struct Story {
-    uid: String,
-    last_seen: Timestamp,
-    items: u32,
-    publishers: BTreeSet<String>,
-    /// The first alert of each rule.
-    alerts: HashMap<String, String>,
-}
-
-impl Stories {
-    /// The story that any of these keys belongs to, where it still lives.
-    fn find(&self, keys: &[u64], since: Timestamp) -> Option<usize> {
-        let mut known = keys.iter().filter_map(|key| self.by_key.get(key).copied());
-        let lives = |story: &Story| story.last_seen >= since;
-        known.find(|story| self.stories.get(*story).is_some_and(lives))
-    }
-
-    /// An item joins a story, or opens one.
-    fn join(&mut self, known: Option<usize>, at: Timestamp, uid: &str, keys: &[u64]) -> usize {
-        let number = known.unwrap_or(self.stories.len());
-        match self.stories.get_mut(number) {
-            Some(story) => {
-                story.last_seen = story.last_seen.max(at);
-                story.items += 1;
+impl Outcome {
+    /// Takes over what one item caused; `opened` finds the alerts by id.
+    fn take(
+        &mut self,
+        number: u64,
+        decision: &Decision,
+        rules: &RuleSet,
+        opened: &mut HashMap<String, usize>,
+    ) {
+        for judged in &decision.judged {
+            *self.reasons.entry(judged.reason).or_insert(0) += 1;
+            let Some(alert) = &judged.alert else { continue };
+            let place = *opened.entry(alert.id.clone()).or_insert(self.opened.len());
+            if let Some(known) = self.opened.get_mut(place) {
+                known.last = alert.clone();
+                continue;
             }
-            None => self.stories.push(Story {
-                uid: uid.to_owned(),
-                last_seen: at,
-                items: 1,
-                publishers: BTreeSet::new(),
-                alerts: HashMap::new(),
-            }),
-        }
-        self.by_key.extend(keys.iter().map(|key| (*key, number)));
-        number
-    }
-
-    fn record(&mut self, at: Timestamp, decision: &Decision) {
-        let Some(link) = &decision.story else { return };
-        let known = link.known.and_then(|number| usize::try_from(number).ok());
-        let number = self.join(known, at, &link.uid, &link.keys);
-        let Some(story) = self.stories.get_mut(number) else {
-            return;
-        };
-        story.publishers.insert(link.publisher.clone());
-        for alert in decision
-            .judged
-            .iter()
-            .filter_map(|judged| judged.alert.as_ref())
-        {
-            let opened = story.alerts.entry(alert.rule.clone());
-            opened.or_insert_with(|| alert.id.clone());
+            let rule = rules.rules().iter().find(|rule| rule.id == judged.rule);
+            self.opened.push(Opened {
+                number,
+                per: rule.map_or_else(Per::default, |rule| rule.per),
+                alert: alert.clone(),
+                last: alert.clone(),
+            });
         }
     }
 }
 
-impl Past for Stories {
-    type Error = Infallible;
-
-    fn story(&self, keys: &[u64], since: Timestamp) -> Result<Option<StoryState>, Infallible> {
-        Ok(self.find(keys, since).and_then(|number| {
-            let story = self.stories.get(number)?;
-            Some(StoryState {
-                id: i64::try_from(number).ok()?,
-                uid: story.uid.clone(),
-                items: story.items,
-                publishers: story.publishers.iter().cloned().collect(),
-            })
-        }))
-    }
-
-    fn alert(&self, story: &StoryState, rule: &str) -> Result<Option<String>, Infallible> {
-        let story = usize::try_from(story.id)
-            .ok()
-            .and_then(|number| self.stories.get(number));
-        Ok(story.and_then(|story| story.alerts.get(rule).cloned()))
-    }
-}
-
-/// The story of every item that any of the outcomes knows, by the item's number: one count of stories for all of them.
+/// The story of every item that any of the outcomes knows, by the item's number: one count of stories for all of them. Stories
+/// that share an item are one.
 fn stories_of(outcomes: &[&Outcome]) -> HashMap<u64, usize> {
-    let mut linked: Vec<&Linked> = outcomes
-        .iter()
-        .flat_map(|outcome| &outcome.linked)
-        .collect();
-    linked.sort_by_key(|item| (item.at, item.number));
-    linked.dedup_by_key(|item| item.number);
-    let mut stories = Stories::default();
-    let story_of = linked.into_iter().map(|item| {
-        let known = stories.find(&item.keys, time::before(item.at, STORY_ALIVE));
-        (item.number, stories.join(known, item.at, "", &item.keys))
-    });
-    story_of.collect()
+    let mut story_of: HashMap<u64, usize> = HashMap::new();
+    // What each story of each outcome is called in the common count, and by what name a called one goes on.
+    let mut merged: Vec<usize> = Vec::new();
+    let root = |merged: &[usize], mut story: usize| {
+        while let Some(next) = merged.get(story).copied().filter(|next| *next != story) {
+            story = next;
+        }
+        story
+    };
+    for outcome in outcomes {
+        let mut called: HashMap<usize, usize> = HashMap::new();
+        for linked in &outcome.linked {
+            let own = *called.entry(linked.story).or_insert_with(|| {
+                merged.push(merged.len());
+                merged.len() - 1
+            });
+            let known = *story_of.entry(linked.number).or_insert(own);
+            let (own, known) = (root(&merged, own), root(&merged, known));
+            if let Some(story) = merged.get_mut(own.max(known)) {
+                *story = own.min(known);
+            }
+        }
+    }
+    story_of
+        .into_iter()
+        .map(|(number, story)| (number, root(&merged, story)))
+        .collect()
 }
 
 #[cfg(test)]

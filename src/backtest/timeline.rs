@@ -26,6 +26,7 @@ pub struct Timeline {
     /// Of the items so far, the first time that was given, and the last.
     first_known: Option<Timestamp>,
     last_known: Option<Timestamp>,
+    began: Option<Timestamp>,
     next: u64,
     /// The earliest item of each key, by time and number.
     earliest: HashMap<u64, (Option<Timestamp>, u64)>,
@@ -39,6 +40,7 @@ impl Timeline {
             since,
             first_known: None,
             last_known: None,
+            began: None,
             next: 0,
             earliest: HashMap::new(),
         }
@@ -68,9 +70,15 @@ impl Timeline {
         if at.is_some_and(|at| at < self.since) {
             return None;
         }
+        self.began = self.began.into_iter().chain(at).min();
         let number = self.next;
         self.next += 1;
         Some(Moment { at, number, key })
+    }
+
+    /// The earliest time that any item gave.
+    pub fn began(&self) -> Option<Timestamp> {
+        self.began
     }
 
     /// How many items take part, repeats included.

@@ -146,25 +146,7 @@ impl Layout {
             Layout::Terminal => paragraph(out, row, now),
             Layout::Lines => writeln!(out, "{}", line(row)),
             Layout::Json => {
-                #[derive(serde::Serialize)]
-                struct Document<'a> {
-                    #[serde(flatten)]
-                    alert: &'a crate::model::Alert,
-                    #[serde(skip_serializing_if = "Option::is_none")]
-                    acknowledged: Option<Timestamp>,
-                    #[serde(skip_serializing_if = "Option::is_none")]
-                    wrong: Option<Timestamp>,
-                    deliveries: &'a [DeliveryRow],
-                }
-                serde_json::to_writer(
-                    &mut *out,
-                    &Document {
-                        alert: &row.alert,
-                        acknowledged: row.acknowledged,
-                        wrong: row.wrong,
-                        deliveries: &row.deliveries,
-                    },
-                )?;
+                serde_json::to_writer(&mut *out, row)?;
                 out.write_all(b"\n")
             }
         }

@@ -179,6 +179,15 @@ impl<'r> Report<'r> {
         {
             *line += &format!(", {first} to {last}");
         }
+        if let (None, Some(set)) = (difference, self.sets.first()) {
+            let reasons = set.outcome.reasons.iter();
+            let reasons: Vec<String> = reasons
+                .map(|(reason, times)| format!("{times} {}", reason.name()))
+                .collect();
+            if !reasons.is_empty() {
+                lines.push(format!("decided: {}", reasons.join(", ")));
+            }
+        }
         if quiet > 0 {
             lines.push(format!(
                 "{} found nothing",

@@ -8,18 +8,14 @@ use std::{
 };
 
 use anyhow::Context;
-use serde::Serialize;
 
 use super::{Globals, alerts, feeds_add, feeds_opml, show};
 use crate::{
-    model::Feed,
+    health::{Health, LAG_SINCE, State},
     schedule::Why,
-    store::{FeedState, Lag, Store, StoreError},
+    store::{Store, StoreError},
     time::{self, Clock, Timestamp, rfc3339, show_duration},
 };
-
-/// How far back items tell how late a feed is.
-const LAG_SINCE: Duration = Duration::from_secs(30 * 86_400);
 
 /// List the feeds with their health
 #[derive(Debug, clap::Args)]
@@ -42,60 +38,6 @@ enum Exchange {
     Import(feeds_opml::ImportArgs),
     /// Print the feeds as OPML, for other feed readers
     Export,
-}
-
-/// A feed as it is listed.
-#[derive(Debug, PartialEq, Serialize)]
-struct Health<'a> {
-    name: &'a str,
-    url: &'a str,
-    publisher: &'a str,
-    state: State,
-    #[serde(serialize_with = "at")]
-    last_success: Option<Timestamp>,
-    #[serde(serialize_with = "at")]
-    last_new_item: Option<Timestamp>,
-    #[serde(serialize_with = "at")]
-    next_poll: Option<Timestamp>,
-    /// In a row.
-    failures: u32,
-    #[serde(serialize_with = "at")]
-    failing_since: Option<Timestamp>,
-    reason: Option<&'a str>,
-    moved_to: Option<&'a str>,
-    /// From the last poll to the next, in seconds, and what made it so long: the configured `interval`, the feed's `rhythm`,
-    /// `backoff` after failures, or a wish of the server's or the feed's by its own name, such as `max-age` or `ttl`.
-    interval_s: Option<f64>,
-    interval_why: Option<&'static str>,
-    /// Until then the server or the feed asked to be left alone.
-    #[serde(serialize_with = "at")]
-    not_before: Option<Timestamp>,
-    /// From publication, as claimed, until seen: the middle, and what 95 % stay within. Of a month's items, without those that
-    /// the first poll found.
-    lag_p50_s: Option<f64>,
-    lag_p95_s: Option<f64>,
-    /// How often items were lost between two polls.
-    overruns: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// Never polled.
-    New,
-    Ok,
-    Failing,
-    /// Answered 410 and is not asked again.
-    Gone,
-}
-
-/// With three decimals: the store keeps milliseconds.
-fn seconds(duration: Duration) -> f64 {
-    duration.as_millis() as f64 / 1000.0
-}
-
-fn at<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-    at.map(rfc3339).serialize(serializer)
 }
 
 pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
@@ -184,43 +126,7 @@ const HEAD: [&str; 8] = [
     "REASON",
 ];
 
-impl<'a> Health<'a> {
-    fn of(feed: &'a Feed, state: Option<&'a FeedState>, lag: Option<&Lag>) -> Self {
-        // What was learnt at another address says nothing about this one.
-        let state = state.filter(|state| state.url == feed.url);
-        let interval = state
-            .filter(|state| state.gone.is_none())
-            .and_then(|state| {
-                let interval = time::until(state.last_poll?, state.plan.next_poll);
-                Some((interval, state.plan.why))
-            });
-        let of = |get: fn(&FeedState) -> Option<Timestamp>| state.and_then(get);
-        Health {
-            name: &feed.name,
-            url: &feed.url,
-            publisher: &feed.publisher,
-            state: match state {
-                Some(state) if state.gone.is_some() => State::Gone,
-                Some(state) if state.failures > 0 => State::Failing,
-                Some(state) if state.last_poll.is_some() => State::Ok,
-                _ => State::New,
-            },
-            last_success: of(|state| state.last_success),
-            last_new_item: of(|state| state.last_new_item),
-            next_poll: of(|state| state.gone.is_none().then_some(state.plan.next_poll)),
-            failures: state.map_or(0, |state| state.failures),
-            failing_since: of(|state| state.failing_since),
-            reason: state.and_then(|state| state.problem.as_deref()),
-            moved_to: state.and_then(|state| state.moved_to.as_deref()),
-            interval_s: interval.map(|(interval, _)| seconds(interval)),
-            interval_why: interval.map(|(_, why)| why.name()),
-            not_before: of(|state| state.plan.not_before),
-            lag_p50_s: lag.map(|lag| seconds(lag.p50)),
-            lag_p95_s: lag.map(|lag| seconds(lag.p95)),
-            overruns: state.map_or(0, |state| state.overruns),
-        }
-    }
-
+impl Health<'_> {
     /// `5m`, or `1h rhythm`: how often, and why where the configuration alone does not say.
     fn every(&self) -> String {
         let Some((s, why)) = self.interval_s.zip(self.interval_why) else {
@@ -272,7 +178,9 @@ impl<'a> Health<'a> {
             show::Cell::plain(&match (self.reason, self.moved_to) {
                 (Some(reason), _) => reason.to_owned(),
                 (None, Some(url)) => format!("moved for good to {url}"),
-                (None, None) => String::new(),
+                (None, None) => self.push.as_ref().map_or_else(String::new, |push| {
+                    format!("pushed by {}, lease ends {}", push.hub, age(push.until))
+                }),
             }),
         ]
     }
@@ -291,17 +199,6 @@ impl<'a> Health<'a> {
             &self.every(),
         ];
         cells.map(|cell| show::safe(cell).into_owned()).join("\t")
-    }
-}
-
-impl State {
-    fn name(self) -> &'static str {
-        match self {
-            State::New => "new",
-            State::Ok => "ok",
-            State::Failing => "failing",
-            State::Gone => "gone",
-        }
     }
 }
 
@@ -329,7 +226,11 @@ fn summary(all: &[Health<'_>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{schedule::Plan, store::FeedId};
+    use crate::{
+        model::Feed,
+        schedule::Plan,
+        store::{FeedId, FeedState},
+    };
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()

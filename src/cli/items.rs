@@ -47,6 +47,7 @@ impl ItemLine {
                 .map(|category| clean(category))
                 .collect(),
             source: text(self.source),
+            source_url: String::new(),
             lang: self.lang.and_then(|lang| primary_subtag(&lang)),
             published: read_time(&published),
         }

@@ -13,9 +13,10 @@ use serde::Serialize;
 use super::{Globals, alerts, explained, items, scan, show};
 use crate::{
     config::Config,
+    judge::Reason,
     model::{Feed, Item},
     rule::{RuleExplanation, RuleSource},
-    store::{AlertFilter, AlertRow, ArchivedItem, JudgementRow, Store},
+    store::{AlertFilter, AlertRow, ArchivedItem, EditRow, JudgementRow, Store},
     time::{Clock, Timestamp, rfc3339},
 };
 
@@ -187,6 +188,8 @@ fn explain_address(
 #[derive(Serialize)]
 struct Fate<'a> {
     item: SeenItem<'a>,
+    /// What it said before, oldest first.
+    edits: &'a [EditRow],
     judgements: &'a [JudgementRow],
     alerts: Vec<&'a AlertRow>,
 }
@@ -196,6 +199,7 @@ struct SeenItem<'a> {
     id: &'a str,
     feed: &'a str,
     title: &'a str,
+    summary: &'a str,
     url: &'a str,
     lang: Option<&'a str>,
     published: Option<String>,
@@ -216,11 +220,13 @@ impl<'a> Fate<'a> {
                 id: &item.id,
                 feed: &archived.feed,
                 title: &item.title,
+                summary: &item.summary,
                 url: &item.url,
                 lang: item.lang.as_deref(),
                 published: item.published.map(rfc3339),
                 seen: rfc3339(archived.seen),
             },
+            edits: &archived.edits,
             judgements: &archived.judgements,
             alerts: alerts.iter().filter(belongs).collect(),
         }
@@ -239,6 +245,22 @@ impl<'a> Fate<'a> {
             "seen",
             &format!("{} in {}", self.item.seen, self.item.feed),
         ));
+        for (at, edit) in self.edits.iter().enumerate() {
+            // What it said next: before the next edit, or now.
+            let next = self.edits.get(at + 1);
+            let now_title = next.map_or(self.item.title, |next| next.title.as_str());
+            let now_summary = next.map_or(self.item.summary, |next| next.summary.as_str());
+            lines.push(stage("edited", &rfc3339(edit.edited)));
+            for (was, is) in [
+                (edit.title.as_str(), now_title),
+                (edit.summary.as_str(), now_summary),
+            ] {
+                if was != is {
+                    lines.push(stage("", &format!("- {}", shortened(was))));
+                    lines.push(stage("", &format!("+ {}", shortened(is))));
+                }
+            }
+        }
         if self.judgements.is_empty() {
             lines.push(stage("judged", "no rule matched when it was seen"));
         }
@@ -254,6 +276,7 @@ impl<'a> Fate<'a> {
             ));
         }
         for row in &self.alerts {
+            lines.push(stage("alert", &told_by(row)));
             for delivery in &row.deliveries {
                 lines.push(stage("delivery", &alerts::standing(delivery, now)));
             }
@@ -268,15 +291,36 @@ impl<'a> Fate<'a> {
     }
 }
 
+/// `0197…, revision 2 of rebel-advance, high: 3 items of bbc, cnn, 2 independent texts`.
+fn told_by(row: &AlertRow) -> String {
+    let (alert, story) = (&row.alert, &row.alert.story);
+    let items = show::count(u64::from(story.items), "item", "items");
+    let texts = show::count(u64::from(story.origins), "text", "texts");
+    format!(
+        "{}, revision {} of {}, {}: {items} in {texts} from {}",
+        alert.id,
+        alert.revision,
+        alert.rule,
+        alert.severity.name(),
+        story.publishers.join(", ")
+    )
+}
+
+/// As much of a text as one line shows.
+fn shortened(text: &str) -> String {
+    const CHARACTERS_MAX: usize = 160;
+    match text.char_indices().nth(CHARACTERS_MAX) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or("")),
+        None => text.to_owned(),
+    }
+}
+
 /// A reason's name, and what it means.
-fn meaning(reason: &str) -> String {
-    let meaning = match reason {
-        "first-report" => "the first report of its story",
-        "same-story" => "the rule had alerted on its story before",
-        "backfill" => "older than `backfill` at the first contact with the feed",
-        _ => return reason.to_owned(),
-    };
-    format!("{reason} ({meaning})")
+fn meaning(name: &str) -> String {
+    match Reason::parse(name) {
+        Some(reason) => format!("{name} ({})", reason.meaning()),
+        None => name.to_owned(),
+    }
 }
 
 fn write_json(out: &mut impl Write, document: &impl Serialize) -> io::Result<()> {

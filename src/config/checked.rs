@@ -45,8 +45,7 @@ pub(super) enum Value {
     Texts(Vec<Written>),
     Entries(Vec<(Option<String>, Written)>),
     Table(Checked),
-    /// Checked for a version that uses it.
-    Later,
+    Tables(Vec<Checked>),
     Named(Vec<(Written, Checked)>),
 }
 
@@ -186,6 +185,13 @@ impl Checked {
         match self.get(name) {
             Some(Value::Table(table)) => Some(table),
             _ => None,
+        }
+    }
+
+    pub fn tables(&self, name: &str) -> &[Checked] {
+        match self.get(name) {
+            Some(Value::Tables(tables)) => tables,
+            _ => &[],
         }
     }
 

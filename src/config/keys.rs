@@ -177,14 +177,23 @@ const BACKFILL: Key = Key::new(
 
 pub static WEB: Shape = Shape {
     path: "web",
-    about: "The web pages; absent: no web server.",
+    about: "The web server: pages, API, metrics, and where hubs push feeds to. Absent: no web server.",
     keys: &[
         Key::new("listen", Text, "Address and port.")
             .required()
             .examples(&[r#""127.0.0.1:9119""#]),
-        Key::new("token", Secret, "Needed where `listen` is not loopback.")
+        Key::new(
+            "token",
+            Secret,
+            "What a visitor must show, as `Authorization: Bearer` or as the password of a browser. Needed where `listen` is not loopback.",
+        )
             .examples(&[r#"{ file = "token" }"#]),
-        Key::new("public_url", Text, "How hubs reach this server."),
+        Key::new(
+            "public_url",
+            Text,
+            "How hubs reach this server: with it, feeds that name a WebSub hub are pushed, and polled only as a backstop.",
+        )
+        .examples(&[r#""https://wirewatch.example.org""#]),
     ],
 };
 
@@ -318,7 +327,15 @@ pub static BURST: Shape = Shape {
         )
         .required(),
         Key::new("window", WINDOW, "The time that is counted.").required(),
-        Key::new("baseline", WINDOW, "The time that tells what is usual.").required(),
+        Key::new(
+            "baseline",
+            Time {
+                min: SECOND,
+                max: crate::judge::BASELINE_MAX,
+            },
+            "The time before it that tells what is usual.",
+        )
+        .required(),
         Key::new(
             "at_least",
             Integer {

@@ -23,6 +23,7 @@ mod shape;
 mod source;
 mod syntax;
 mod value;
+mod web;
 
 use std::{
     path::{Path, PathBuf},
@@ -45,6 +46,8 @@ pub struct Config {
     pub files: Vec<PathBuf>,
     pub store: StoreSettings,
     pub poll: PollSettings,
+    /// Absent: no web server.
+    pub web: Option<WebSettings>,
     /// In the order of the files.
     pub feeds: Vec<Arc<Feed>>,
     pub receivers: Vec<Arc<Receiver>>,
@@ -75,6 +78,15 @@ pub struct PollSettings {
     pub contact: Option<String>,
     /// Whether feeds may stand on private, loopback and link-local addresses.
     pub allow_private: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct WebSettings {
+    pub listen: std::net::SocketAddr,
+    /// What a visitor must show; absent only where `listen` is loopback.
+    pub token: Option<crate::secret::Secret>,
+    /// How hubs reach this server: http or https, no closing slash. Absent: feeds are polled alone.
+    pub public_url: Option<String>,
 }
 
 /// What came of reading a configuration.
@@ -173,7 +185,8 @@ pub fn load(path: &Path, environment: &Environment) -> Loaded {
     let store = settings::store(store, &files, environment, &mut findings);
     let poll = settings::only(&tables, "poll", &files, &mut findings);
     let (poll, limits) = settings::poll(poll, &files, &mut findings);
-    settings::only(&tables, "web", &files, &mut findings);
+    let web = settings::only(&tables, "web", &files, &mut findings);
+    let web = web::web(web, &files, &mut findings);
     let notices = settings::only(&tables, "notices", &files, &mut findings);
     let watch = settings::watch(&tables, &files, &mut findings);
     let mut named = |section, one| feeds::by_name(&tables, section, one, &files, &mut findings);
@@ -227,6 +240,7 @@ pub fn load(path: &Path, environment: &Environment) -> Loaded {
             .collect(),
         store,
         poll,
+        web,
         feeds,
         receivers,
         notices_to,

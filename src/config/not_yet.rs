@@ -2,13 +2,7 @@
 //! else, then refused: never ignored. A version that learns one of these deletes its line here.
 
 /// A table (`shape::Shape::path`), one of its keys, and what that is for.
-const KEYS: &[(&str, &str, &str)] = &[
-    ("", "web", "the web pages"),
-    ("rules.*", "cooldown", "cooldowns"),
-    ("rules.*", "needs", "corroboration"),
-    ("rules.*", "raise", "raised severities"),
-    ("rules.*", "burst", "bursts"),
-];
+const KEYS: &[(&str, &str, &str)] = &[];
 
 /// What the key is for, where this version does not support it.
 pub fn what(shape: &str, key: &str) -> Option<&'static str> {

@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     model::{Feed, Severity},
-    rule::{FeedFilter, ListSource, Per, Place, RuleProblem, RuleSet, RuleSource, Scope, Text},
+    rule::{
+        Burst, FeedFilter, ListSource, Needs, Per, Place, Raise, RuleProblem, RuleSet, RuleSource,
+        Scope, Text,
+    },
 };
 
 /// The spots of all strings that rules are made of; a [`Place`] is an index into them.
@@ -73,6 +76,10 @@ pub fn rules(
                 format!("list `{}` is empty", name.text),
             ));
         }
+    }
+
+    for (name, table) in &readable {
+        contradictions(&rule(name, table, &mut Places::default()), table, findings);
     }
 
     let first = Attempt::of(&readable, lists);
@@ -196,8 +203,66 @@ fn rule(name: &Written, table: &Checked, places: &mut Places) -> RuleSource {
             _ => Per::Story,
         },
         cooldown: table.time("cooldown"),
+        needs: table.table("needs").and_then(needs),
+        raise: table.tables("raise").iter().filter_map(raise).collect(),
+        burst: table.table("burst").and_then(burst),
         fire: places.texts(table, "fire"),
         ignore: places.texts(table, "ignore"),
+    }
+}
+
+fn needs(table: &Checked) -> Option<Needs> {
+    Some(Needs {
+        publishers: count(table, "publishers")?,
+        within: table.time("within")?,
+    })
+}
+
+fn raise(table: &Checked) -> Option<Raise> {
+    Some(Raise {
+        to: table.severity("to")?,
+        publishers: count(table, "publishers")?,
+        within: table.time("within")?,
+    })
+}
+
+fn burst(table: &Checked) -> Option<Burst> {
+    Some(Burst {
+        times: count(table, "times")?,
+        window: table.time("window")?,
+        baseline: table.time("baseline")?,
+        at_least: count(table, "at_least").unwrap_or(1),
+    })
+}
+
+fn count(table: &Checked, key: &str) -> Option<u32> {
+    table
+        .integer(key)
+        .and_then(|number| u32::try_from(number).ok())
+}
+
+/// What contradicts itself in how a rule alerts.
+fn contradictions(rule: &RuleSource, table: &Checked, findings: &mut Vec<Finding>) {
+    for (raise, step) in rule.raise.iter().zip(table.tables("raise")) {
+        if raise.to < rule.severity {
+            let message = format!(
+                "`to` is below the rule's severity, which is {}",
+                rule.severity.name()
+            );
+            let help = "a severity only rises: such a step says that the story was confirmed, and lifts nothing".to_owned();
+            findings.push(Finding {
+                help: Some(help),
+                ..Finding::warning(step.spot_of("to"), message)
+            });
+        }
+    }
+    if let (Some(burst), Some(written)) = (rule.burst, table.table("burst"))
+        && burst.baseline <= burst.window
+    {
+        findings.push(Finding {
+            help: Some("it tells what is usual in the time before the window: write a longer one, such as 14d".to_owned()),
+            ..Finding::error(written.spot_of("baseline"), "`baseline` is not longer than `window`")
+        });
     }
 }
 

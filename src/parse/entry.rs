@@ -101,6 +101,10 @@ impl Entry {
         fill(&mut self.item.source, name);
     }
 
+    pub fn source_url(&mut self, url: String) {
+        fill(&mut self.item.source_url, url);
+    }
+
     pub fn lang(&mut self, lang: Option<String>) {
         self.item.lang = lang.or(self.item.lang.take());
     }

@@ -50,6 +50,34 @@ pub fn second_key(item: &Item) -> Option<ItemKey> {
     is_a_mark.then(|| ItemKey::of(&format!("{page} {published}")))
 }
 
+/// What recognises an item whose id changed, and tells that its words did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks {
+    pub key: ItemKey,
+    /// Of title and summary.
+    pub words: ItemKey,
+    /// Of page and time: [`second_key`].
+    pub moment: Option<ItemKey>,
+    /// Of the page alone.
+    pub page: Option<ItemKey>,
+    /// Of title and time.
+    pub name: Option<ItemKey>,
+}
+
+/// The marks of an item.
+pub fn marks(item: &Item) -> Marks {
+    let page = link::canonical(&item.url);
+    let has_page = !item.url.is_empty() && (page.contains('/') || page.contains('?'));
+    let has_name = !item.title.is_empty() && item.published.is_some();
+    Marks {
+        key: item.key(),
+        words: ItemKey::of(&format!("{}\0{}", item.title, item.summary)),
+        moment: second_key(item),
+        page: has_page.then(|| ItemKey::of(&page)),
+        name: has_name.then(|| ItemKey::of(&by_words(&item.title, item.published, ""))),
+    }
+}
+
 fn by_words(title: &str, published: Option<Timestamp>, text: &str) -> String {
     let words = if title.is_empty() { text } else { title };
     match published {

@@ -7,7 +7,7 @@ use super::{Visit, ask::MOVED_AGREEING};
 use crate::{
     model::{Feed, Notice, NoticeKind, Severity},
     schedule::{self, FAILING_AFTER, Polled},
-    store::{FeedState, PollOutcome},
+    store::{FeedState, Harvest, PollOutcome},
     time::{self, Timestamp, show_duration},
 };
 
@@ -28,7 +28,9 @@ impl StateChange {
                 reason: problem.clone(),
             },
             // A feed that is gone has a notice.
-            PollOutcome::Failed { .. } | PollOutcome::Gone { .. } => StateChange::None,
+            PollOutcome::Failed { .. } | PollOutcome::Gone { .. } | PollOutcome::Pushed(_) => {
+                StateChange::None
+            }
             PollOutcome::Unchanged | PollOutcome::Items(_) => match &visit.moved_to {
                 Some(to)
                     if state.moved_to.as_ref() == Some(to)
@@ -95,6 +97,8 @@ pub fn notices(visit: &Visit<'_>, outcome: &PollOutcome, polled: Polled) -> Vec<
                 say(NoticeKind::FeedFailing, Severity::Medium, false, text);
             }
         }
+        // A push says nothing of the feed's own server.
+        PollOutcome::Pushed(_) => {}
         PollOutcome::Unchanged | PollOutcome::Items(_) => {
             let over = Severity::Info;
             if state.failures > 0 {
@@ -118,6 +122,21 @@ pub fn notices(visit: &Visit<'_>, outcome: &PollOutcome, polled: Polled) -> Vec<
                 }
                 _ => (false, false),
             };
+            match outcome {
+                PollOutcome::Items(Harvest {
+                    storm: Some(items), ..
+                }) => {
+                    let text = format!(
+                        "{name} gave new ids to its items all at once; {items} were recognised by their links or titles and alert nobody again"
+                    );
+                    say(NoticeKind::IdStorm, Severity::Medium, false, text);
+                }
+                PollOutcome::Items(_) => {
+                    let text = format!("{name} keeps the ids of its items again");
+                    say(NoticeKind::IdStorm, over, true, text);
+                }
+                _ => {}
+            }
             let last = state.last_new_item;
             if schedule::is_silent(visit.rhythm.as_ref(), last, now) {
                 let text = match has_new {

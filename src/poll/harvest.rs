@@ -1,9 +1,10 @@
 //! What a document gives: the items that are new, and what they teach about the feed.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
-use super::Visit;
+use super::{Visit, known::Sorted};
 use crate::{
+    hub::Announced,
     model::{Item, ItemKey, Validators},
     parse::Parsed,
     schedule::Rhythm,
@@ -16,25 +17,29 @@ const HURRY_FOR: Duration = Duration::from_secs(7 * 86_400);
 /// A publication so long before the last poll may well have been listed late.
 const LATE_MAX: Duration = Duration::from_secs(3600);
 
-/// The items of a document that are new, with what is to be remembered beside them.
+/// What is to be remembered of a document whose items were sorted out; `listed` are the keys of all of them.
 pub fn gather(
     visit: &Visit<'_>,
-    parsed: Parsed,
+    parsed: &Parsed,
     validators: Validators,
-    unseen: &HashSet<ItemKey>,
+    listed: Vec<ItemKey>,
+    known: Sorted,
 ) -> Harvest {
     let Parsed {
-        items,
         is_partial,
         dropped,
         ..
-    } = parsed;
+    } = *parsed;
     if is_partial || dropped > 0 {
         tracing::debug!(feed = %visit.feed.name, partial = is_partial, dropped, "feed read in part");
     }
-    let listed: Vec<ItemKey> = items.iter().map(Item::key).collect();
-    let mut new = items;
-    new.retain(|item| unseen.contains(&item.key()));
+    let Sorted {
+        new,
+        edited,
+        renamed,
+        unmarked,
+        storm,
+    } = known;
     let is_all_new = new.len() == listed.len() && !is_partial && dropped == 0;
     let is_overrun =
         is_all_new && visit.state.first_contact.is_some() && overruns(&new, visit.state.newest);
@@ -49,6 +54,11 @@ pub fn gather(
         hurry_until: is_overrun.then(|| time::after(visit.answered, HURRY_FOR)),
         listed,
         new,
+        announced: Announced::Unknown,
+        edited,
+        renamed,
+        unmarked,
+        storm,
     }
 }
 

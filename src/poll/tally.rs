@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError, atomic::AtomicUsize},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use crate::store::FeedId;
@@ -12,6 +15,10 @@ use crate::store::FeedId;
 pub struct Tally {
     pub new_items: AtomicUsize,
     pub alerts: AtomicUsize,
+    pub polls_answered: AtomicUsize,
+    pub polls_failed: AtomicUsize,
+    /// Documents that hubs brought.
+    pub pushes: AtomicUsize,
     /// Feeds that have answered or failed at least once since the start.
     contacted: Mutex<HashMap<FeedId, Contact>>,
 }
@@ -20,6 +27,8 @@ pub struct Tally {
 pub enum Contact {
     Answered,
     Failing,
+    /// A hub brought something: nothing is known of the feed's own server.
+    Pushed,
 }
 
 impl Tally {
@@ -37,9 +46,17 @@ impl Tally {
     }
 
     pub(super) fn note(&self, feed: FeedId, contact: Contact) {
-        self.contacted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(feed, contact);
+        let counter = match contact {
+            Contact::Answered => &self.polls_answered,
+            Contact::Failing => &self.polls_failed,
+            Contact::Pushed => &self.pushes,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        if contact != Contact::Pushed {
+            self.contacted
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(feed, contact);
+        }
     }
 }

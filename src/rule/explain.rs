@@ -7,9 +7,10 @@ use serde::Serialize;
 use super::{
     RuleSet, RuleSource, Text,
     hits::{self, Labelled},
-    matcher::{Matcher, Scratch, gap},
+    matcher::{Matcher, Scratch},
+    near::gap,
     program::{Node, NodeId, Program, Slice},
-    query::NearKind,
+    query::{self, NearKind},
 };
 use crate::{
     model::{Feed, Hit, Item},
@@ -258,16 +259,27 @@ fn score(tree: &QueryExplanation) -> f64 {
         scores().fold(0.0, f64::max)
     } else if tree.children.is_empty() {
         0.0
+    } else if let Some(left) = wanted_alone(tree) {
+        score(left) * 0.99
     } else {
         // All there but not together is closer than anything missing.
         scores().sum::<f64>() / tree.children.len() as f64 * 0.99
     }
 }
 
+/// The left side of NOT NEAR: the other one is not wanted.
+fn wanted_alone(tree: &QueryExplanation) -> Option<&QueryExplanation> {
+    let is_not_near = tree.label.starts_with(query::near_name(NearKind::NotNear));
+    tree.children.first().filter(|_| is_not_near)
+}
+
 /// What kept a part from matching, in words, from its children.
 fn miss(tree: &QueryExplanation) -> String {
     if let Some(miss) = &tree.miss {
         return miss.clone();
+    }
+    if let Some(left) = wanted_alone(tree).filter(|left| !left.matched) {
+        return miss(left);
     }
     let failing: Vec<&QueryExplanation> = tree
         .children

@@ -5,7 +5,8 @@
 
 use super::{
     HITS_MAX,
-    matcher::{Matcher, Near},
+    matcher::Matcher,
+    near::Near,
     program::{Node, NodeId, Program},
     query::{self, NearKind, Pattern},
     signals::Span,

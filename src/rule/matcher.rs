@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::{
     RuleSource,
+    near::Near,
     program::{LIST_TARGET, Node, NodeId, Program, Signal, View},
     query::NearKind,
     signals::{Bits, Span},
@@ -211,29 +212,26 @@ impl<'a> Matcher<'a> {
     }
 
     /// Whether a rule matches: its language, its entries, its feeds.
-    pub fn rule(&mut self, index: usize, rule: &RuleSource) -> bool {
+    fn rule(&mut self, index: usize, rule: &RuleSource) -> bool {
         if let Some(Some(root)) = self.program.roots.get(index) {
             return self.holds(root.get());
         }
-        let Some(entries) = self.program.rules.get(index).copied() else {
+        self.takes(index, rule) && rule.feeds.takes(self.feed)
+    }
+
+    /// Whether a rule matches the item, from whatever feed: its language, its entries.
+    pub fn takes(&mut self, index: usize, rule: &RuleSource) -> bool {
+        let program = self.program;
+        let Some(entries) = program.rules.get(index) else {
             return false;
         };
-        let program = self.program;
+        let mut any = program.children(entries.any).iter();
+        let mut all = program.children(entries.all).iter();
+        let mut none = program.children(entries.none).iter();
         (!entries.is_filtered || self.takes_lang(rule))
-            && (entries.any.len == 0
-                || program
-                    .children(entries.any)
-                    .iter()
-                    .any(|node| self.holds(*node)))
-            && program
-                .children(entries.all)
-                .iter()
-                .all(|node| self.holds(*node))
-            && !program
-                .children(entries.none)
-                .iter()
-                .any(|node| self.holds(*node))
-            && (!entries.is_filtered || rule.feeds.takes(self.feed))
+            && (entries.any.len == 0 || any.any(|node| self.holds(*node)))
+            && all.all(|node| self.holds(*node))
+            && !none.any(|node| self.holds(*node))
     }
 
     pub fn takes_lang(&self, rule: &RuleSource) -> bool {
@@ -524,87 +522,4 @@ fn follow(page: &Page, start: u32, end: u32, rest: &[Signal]) -> Option<u32> {
         .into_iter()
         .flatten()
         .find_map(|next| follow(page, start, next, rest))
-}
-
-/// Joins places by distance.
-pub(super) struct Near<'a> {
-    page: &'a Page,
-    rights: &'a [Span],
-    longest: u32,
-    kind: NearKind,
-    distance: u32,
-}
-
-impl<'a> Near<'a> {
-    /// `rights` are sorted.
-    pub fn new(page: &'a Page, rights: &'a [Span], kind: NearKind, distance: u8) -> Near<'a> {
-        let longest = rights
-            .iter()
-            .map(|span| span.end - span.start)
-            .max()
-            .unwrap_or(0);
-        Near {
-            page,
-            rights,
-            longest,
-            kind,
-            distance: u32::from(distance),
-        }
-    }
-
-    /// Adds what `left` makes with the places near it: the stretch from one to the other, or for NOT NEAR itself.
-    pub fn join(&self, left: Span, found: &mut Vec<Span>) {
-        match self.kind {
-            NearKind::NotNear => {
-                let is_near = self.candidates(left).any(|right| {
-                    right != left
-                        && gap(left, right).unwrap_or(0) <= self.distance
-                        && self.is_one_part(left, right)
-                });
-                if !is_near {
-                    found.push(left);
-                }
-            }
-            NearKind::Near | NearKind::Ordered => {
-                let is_ordered = self.kind == NearKind::Ordered;
-                found.extend(
-                    self.candidates(left)
-                        .filter(|right| gap(left, *right).is_some_and(|gap| gap <= self.distance))
-                        .filter(|right| !is_ordered || left.end <= right.start)
-                        .filter(|right| self.is_one_part(left, *right))
-                        .map(|right| Span {
-                            start: left.start.min(right.start),
-                            end: left.end.max(right.end),
-                        }),
-                );
-            }
-        }
-    }
-
-    /// The right places that may be within the distance.
-    fn candidates(&self, left: Span) -> impl Iterator<Item = Span> {
-        let from = left.start.saturating_sub(self.distance + self.longest);
-        let to = left.end + self.distance;
-        let start = self.rights.partition_point(|right| right.start < from);
-        self.rights
-            .iter()
-            .skip(start)
-            .copied()
-            .take_while(move |right| right.start <= to)
-    }
-
-    fn is_one_part(&self, left: Span, right: Span) -> bool {
-        self.page.part_at(left.start) == self.page.part_at(right.start)
-    }
-}
-
-/// Words between two places; `None` where they overlap.
-pub(super) fn gap(left: Span, right: Span) -> Option<u32> {
-    if left.end <= right.start {
-        Some(right.start - left.end)
-    } else if right.end <= left.start {
-        Some(left.start - right.end)
-    } else {
-        None
-    }
 }

@@ -19,6 +19,7 @@ mod hits;
 mod lists;
 mod matcher;
 mod memo;
+mod near;
 mod program;
 mod proof;
 pub mod query;
@@ -34,6 +35,7 @@ use lists::Lists;
 use matcher::Matcher;
 pub use matcher::Scratch;
 use program::Program;
+pub(crate) use weight::common_words;
 
 /// One string of a rule or list as the analyst wrote it. `Place` is opaque here: the configuration gives each string
 /// a number and turns (number, byte range inside the string) back into file, line and column.
@@ -65,6 +67,9 @@ pub struct RuleSource {
     pub feeds: FeedFilter,
     pub per: Per,
     pub cooldown: Option<Duration>,
+    pub needs: Option<Needs>,
+    pub raise: Vec<Raise>,
+    pub burst: Option<Burst>,
     pub fire: Vec<Text>,
     pub ignore: Vec<Text>,
 }
@@ -86,6 +91,33 @@ pub enum Per {
     #[default]
     Story,
     Item,
+}
+
+/// An alert waits until so many independent publishers told its story within a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    pub publishers: u32,
+    pub within: Duration,
+}
+
+/// An alert is lifted to a severity when so many independent publishers told its story within a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raise {
+    pub to: Severity,
+    pub publishers: u32,
+    pub within: Duration,
+}
+
+/// A rule alerts only while it matches `times` as often as it usually does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Burst {
+    pub times: u32,
+    /// The time whose matches are compared with the usual.
+    pub window: Duration,
+    /// The time before it that tells what is usual.
+    pub baseline: Duration,
+    /// Fewer matches in the window are no burst.
+    pub at_least: u32,
 }
 
 /// Which feeds a rule looks at: globs over names and tags; neither is every feed.

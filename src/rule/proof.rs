@@ -26,10 +26,10 @@ impl RuleSet {
     }
 
     fn must_fire(&self, index: usize, rule: &RuleSource, headline: &Text) -> Option<RuleProblem> {
-        let why = self.explain_headline(index, &headline.text)?;
-        if why.matched {
+        if self.takes_headline(index, rule, &headline.text) {
             return None;
         }
+        let why = self.explain_headline(index, &headline.text)?;
         let found = found(&why);
         let lang = if why.lang.is_empty() {
             String::new()
@@ -53,8 +53,11 @@ impl RuleSet {
     }
 
     fn must_ignore(&self, index: usize, rule: &RuleSource, headline: &Text) -> Option<RuleProblem> {
+        if !self.takes_headline(index, rule, &headline.text) {
+            return None;
+        }
         let why = self.explain_headline(index, &headline.text)?;
-        why.matched.then(|| RuleProblem {
+        Some(RuleProblem {
             place: headline.place,
             range: None,
             is_warning: false,
@@ -69,15 +72,29 @@ impl RuleSet {
         })
     }
 
+    fn takes_headline(&self, index: usize, rule: &RuleSource, headline: &str) -> bool {
+        self.on_headline(headline, |matcher| matcher.takes(index, rule))
+    }
+
+    /// Costs a hundred times what asking whether it matches does: for headlines that fail.
     fn explain_headline(&self, index: usize, headline: &str) -> Option<RuleExplanation> {
+        self.on_headline(headline, |matcher| self.explain_rule(matcher, index, false))
+    }
+
+    fn on_headline<T>(&self, headline: &str, ask: impl FnOnce(&mut Matcher<'_>) -> T) -> T {
         let item = Item {
             title: headline.to_owned(),
             ..Item::default()
         };
         let feed = Feed::named("");
         super::SCRATCH.with_borrow_mut(|scratch| {
-            let mut matcher = Matcher::read(self.id, &self.program, &feed, &item, scratch);
-            self.explain_rule(&mut matcher, index, false)
+            ask(&mut Matcher::read(
+                self.id,
+                &self.program,
+                &feed,
+                &item,
+                scratch,
+            ))
         })
     }
 }

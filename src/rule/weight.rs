@@ -236,7 +236,7 @@ fn word_cost(text: &str) -> u64 {
 }
 
 /// Common words of news in nine languages: the language, the word, and how often it stands in a million words.
-pub(super) fn common_words() -> impl Iterator<Item = (&'static str, &'static str, u32)> {
+pub(crate) fn common_words() -> impl Iterator<Item = (&'static str, &'static str, u32)> {
     let mut lang = "";
     include_str!("common_words.txt")
         .lines()

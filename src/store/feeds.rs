@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, Row, params, types::FromSql};
 
-use super::{FeedId, FeedState, Lag, Store, StoreError, sqlite::failed};
+use super::{FeedId, FeedState, Lag, Pushed, Store, StoreError, sqlite::failed};
 use crate::{
     model::{Feed, Validators},
     schedule::{Plan, Rhythm, Why, Wishes},
@@ -152,10 +152,12 @@ impl Store {
 }
 
 /// How many columns those are.
-const COLUMNS: usize = 28;
+const COLUMNS: usize = 30;
 const STATE_COLUMNS: &str = "id, name, url, etag, last_modified, next_poll, pace, not_before, first_contact, last_poll, last_whole, last_success,
                              last_listing, last_new_item, newest, failures, failing_since, problem, max_age_s, ttl_s, update_s, skip_hours, skip_days,
-                             overruns, hurry_until, moved_to, moved_times, gone";
+                             overruns, hurry_until, moved_to, moved_times, gone,
+                             (SELECT hub FROM subscription WHERE subscription.feed = feed.id AND subscription.state = 'live'),
+                             (SELECT lease_end FROM subscription WHERE subscription.feed = feed.id AND subscription.state = 'live')";
 
 /// The nearest-rank percentiles of at least one lag in milliseconds.
 fn lag(mut ms: Vec<u64>) -> Lag {
@@ -222,6 +224,10 @@ fn state(row: &Row<'_>) -> rusqlite::Result<FeedState> {
         moved_to: columns.get()?,
         moved_times: columns.get()?,
         gone: columns.time()?,
+        pushed: match (columns.get()?, columns.time()?) {
+            (Some(hub), Some(until)) => Some(Pushed { hub, until }),
+            _ => None,
+        },
     })
 }
 

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::{
     DeliveryRow, Store, StoreError,
-    polls::{insert_alert, insert_revision, owe},
+    judged::{insert_alert, insert_revision, owe},
     sqlite::failed,
 };
 use crate::{

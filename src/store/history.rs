@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::{
-    AlertFilter, AlertRow, ArchivedItem, DeliveryRow, JudgementRow, Store, StoreError, Totals,
+    AlertFilter, AlertRow, ArchivedItem, DeliveryRow, EditRow, JudgementRow, Store, StoreError,
+    Totals,
+    judged::expire_held,
     sqlite::failed,
+    stories::{forget_texts, minute_of},
 };
 use crate::{
-    model::Item,
+    judge::BASELINE_MAX,
+    model::{Alert, AlertStory, Item},
+    story::{STORY_ALIVE, WINDOW_DAYS, day_of},
     time::{self, Timestamp},
 };
 
@@ -17,7 +22,7 @@ use crate::{
 const SWEEP_ROWS_MAX: usize = 2_000;
 
 impl Store {
-    /// The alerts that pass the filter at their latest revision, the one that changed last at the end, with their deliveries.
+    /// The alerts that pass the filter at their latest revision, each with its story as it stands now, the one that changed last at the end, with their deliveries.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -26,11 +31,11 @@ impl Store {
             let cannot = failed("cannot read the alerts");
             let mut statement = connection
                 .prepare_cached(
-                    "SELECT alert.id, alert.changed, revision.document, alert.acknowledged, alert.wrong FROM alert
+                    "SELECT * FROM (SELECT alert.id, alert.changed, revision.document, alert.acknowledged, alert.wrong FROM alert
                        JOIN revision ON revision.alert = alert.id AND revision.revision = alert.revision
                       WHERE (:since IS NULL OR alert.updated >= :since) AND (:rule IS NULL OR alert.rule = :rule)
                         AND alert.severity >= :severity AND alert.changed > :after
-                      ORDER BY alert.changed",
+                      ORDER BY alert.changed DESC LIMIT :newest) ORDER BY changed",
                 )
                 .map_err(&cannot)?;
             let mut rows = statement
@@ -39,14 +44,19 @@ impl Store {
                     ":rule": filter.rule,
                     ":severity": filter.severity_min as i64,
                     ":after": filter.after.unwrap_or(0),
+                    // To SQLite, a limit below 0 is none.
+                    ":newest": filter.newest.map_or(-1, |newest| i64::try_from(newest).unwrap_or(i64::MAX)),
                 })
                 .map_err(&cannot)?;
             let mut alerts = Vec::new();
             while let Some(row) = rows.next().map_err(&cannot)? {
                 let number: i64 = row.get(0).map_err(&cannot)?;
                 let document: String = row.get(2).map_err(&cannot)?;
-                let alert = serde_json::from_str(&document)
+                let mut alert: Alert = serde_json::from_str(&document)
                     .map_err(|error| StoreError::Failed(format!("cannot read alert {number}: {error}")))?;
+                if let Some(story) = story_now(connection, number).map_err(&cannot)? {
+                    alert.story = story;
+                }
                 let time = |column: usize| -> rusqlite::Result<Option<Timestamp>> {
                     Ok(row.get::<_, Option<i64>>(column)?.map(time::from_ms))
                 };
@@ -72,16 +82,20 @@ impl Store {
             let cannot = failed("cannot read the archive");
             let mut statement = connection
                 .prepare_cached(
-                    "SELECT item.id, feed.name, item.seen, entry_id, title, summary, content, item.url, author, categories, source, lang, published
+                    "SELECT item.id, feed.name, item.seen, entry_id, title, summary, content, item.url, author, categories, source, lang, published, source_url
                        FROM item JOIN feed ON feed.id = item.feed WHERE url_hash = ?1 AND item.url = ?2 ORDER BY item.id DESC",
                 )
                 .map_err(&cannot)?;
             let found: Vec<(i64, ArchivedItem)> = statement
-                .query_map(params![super::polls::url_hash(&url), url], archived)
+                .query_map(params![super::items::url_hash(&url), url], archived)
                 .and_then(Iterator::collect)
                 .map_err(&cannot)?;
             let with_judgements = |(id, item): (i64, ArchivedItem)| {
-                Ok(ArchivedItem { judgements: judgements(connection, id).map_err(&cannot)?, ..item })
+                Ok(ArchivedItem {
+                    judgements: judgements(connection, id).map_err(&cannot)?,
+                    edits: edits(connection, id).map_err(&cannot)?,
+                    ..item
+                })
             };
             found.into_iter().map(with_judgements).collect()
         })
@@ -105,7 +119,7 @@ impl Store {
         self.read("cannot read the archive", move |connection| {
             connection
                 .prepare_cached(
-                    "SELECT item.id, feed.name, item.seen, entry_id, title, summary, content, item.url, author, categories, source, lang, published
+                    "SELECT item.id, feed.name, item.seen, entry_id, title, summary, content, item.url, author, categories, source, lang, published, source_url
                        FROM item JOIN feed ON feed.id = item.feed WHERE item.id > ?1 AND item.seen >= ?2 ORDER BY item.id LIMIT ?3",
                 )
                 .and_then(|mut statement| {
@@ -131,6 +145,24 @@ impl Store {
                     |row| row.get(0),
                 )
                 .map_err(failed("cannot count the archive"))
+        })
+        .await
+    }
+
+    /// How often each reason was given for items seen at or after `since`, by name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn reasons(&self, since: Timestamp) -> Result<Vec<(String, u64)>, StoreError> {
+        self.read("cannot count the judgements", move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT reason, count(*) FROM judgement JOIN item ON item.id = judgement.item WHERE item.seen >= ?1 GROUP BY reason ORDER BY reason",
+                )
+                .and_then(|mut statement| {
+                    statement.query_map([since.as_millisecond()], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+                })
+                .map_err(failed("cannot count the judgements"))
         })
         .await
     }
@@ -173,8 +205,21 @@ impl Store {
             let cannot = failed("cannot forget old rows");
             let ms = time::before(now, keep).as_millisecond();
             let kept_ms = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
-            let mut forgotten = 0;
+            let mut forgotten = expire_held(connection, now, SWEEP_ROWS_MAX).map_err(&cannot)?;
+            forgotten += forget_texts(connection, time::before(now, STORY_ALIVE), SWEEP_ROWS_MAX).map_err(&cannot)?;
             for (sql, bound) in [
+                ("DELETE FROM word_day WHERE (word, day) IN (SELECT word, day FROM word_day WHERE day < ?1 LIMIT ?2)", day_of(now) - WINDOW_DAYS),
+                // As long as the longest baseline may be.
+                ("DELETE FROM rule_minute WHERE (rule, minute) IN (SELECT rule, minute FROM rule_minute WHERE minute < ?1 LIMIT ?2)",
+                    minute_of(time::before(now, BASELINE_MAX))),
+            ] {
+                forgotten += connection.execute(sql, params![bound, SWEEP_ROWS_MAX]).map_err(&cannot)?;
+            }
+            for (sql, bound) in [
+                (
+                    "DELETE FROM edit WHERE item IN (SELECT id FROM (SELECT id, seen FROM item ORDER BY id LIMIT ?2) WHERE seen < ?1)",
+                    ms,
+                ),
                 (
                     "DELETE FROM judgement WHERE item IN (SELECT id FROM (SELECT id, seen FROM item ORDER BY id LIMIT ?2) WHERE seen < ?1)",
                     ms,
@@ -200,9 +245,8 @@ impl Store {
                 ("DELETE FROM bundle WHERE id IN (SELECT id FROM bundle WHERE formed < ?1 AND NOT EXISTS
                     (SELECT 1 FROM delivery WHERE delivery.bundle = bundle.id) ORDER BY id LIMIT ?2)", ms),
                 ("DELETE FROM silence WHERE id IN (SELECT id FROM silence WHERE until < ?1 LIMIT ?2)", ms),
-                ("DELETE FROM story_key WHERE story IN (SELECT id FROM story WHERE last_seen < ?1 ORDER BY id LIMIT ?2)", ms),
-                ("DELETE FROM story_publisher WHERE story IN (SELECT id FROM story WHERE last_seen < ?1 ORDER BY id LIMIT ?2)", ms),
-                ("DELETE FROM story WHERE id IN (SELECT id FROM story WHERE last_seen < ?1 ORDER BY id LIMIT ?2)", ms),
+                ("DELETE FROM told WHERE story IN (SELECT id FROM story WHERE last_seen < ?1 ORDER BY last_seen LIMIT ?2)", ms),
+                ("DELETE FROM story WHERE id IN (SELECT id FROM story WHERE last_seen < ?1 ORDER BY last_seen LIMIT ?2)", ms),
                 (
                     "DELETE FROM seen WHERE (feed, key) IN (SELECT seen.feed, seen.key FROM seen JOIN feed ON feed.id = seen.feed
                         WHERE seen.listed_day < (feed.last_listing - ?1) / 86400000 LIMIT ?2)",
@@ -215,6 +259,30 @@ impl Store {
         })
         .await
     }
+}
+
+/// The story of an alert as it stands now; `None` where it is forgotten, or the alert tells of none.
+fn story_now(connection: &Connection, alert: i64) -> rusqlite::Result<Option<AlertStory>> {
+    let found: Option<(i64, String, u32)> = connection
+        .prepare_cached("SELECT story.id, story.uid, items FROM story JOIN alert ON alert.story = story.id WHERE alert.id = ?1")?
+        .query_row([alert], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((story, id, items)) = found else {
+        return Ok(None);
+    };
+    let publishers = connection
+        .prepare_cached("SELECT DISTINCT publisher FROM told WHERE story = ?1 ORDER BY publisher")?
+        .query_map([story], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let origins = connection
+        .prepare_cached("SELECT count(DISTINCT origin) FROM told WHERE story = ?1")?
+        .query_row([story], |row| row.get(0))?;
+    Ok(Some(AlertStory {
+        id,
+        items,
+        publishers,
+        origins,
+    }))
 }
 
 pub(super) fn deliveries(
@@ -252,6 +320,19 @@ fn judgements(connection: &Connection, item: i64) -> rusqlite::Result<Vec<Judgem
         .collect()
 }
 
+fn edits(connection: &Connection, item: i64) -> rusqlite::Result<Vec<EditRow>> {
+    connection
+        .prepare_cached("SELECT edited, title, summary FROM edit WHERE item = ?1 ORDER BY edited")?
+        .query_map([item], |row| {
+            Ok(EditRow {
+                edited: time::from_ms(row.get(0)?),
+                title: row.get(1)?,
+                summary: row.get(2)?,
+            })
+        })?
+        .collect()
+}
+
 fn archived(row: &Row<'_>) -> rusqlite::Result<(i64, ArchivedItem)> {
     let categories: String = row.get(9)?;
     let item = Item {
@@ -264,6 +345,7 @@ fn archived(row: &Row<'_>) -> rusqlite::Result<(i64, ArchivedItem)> {
         // Written by us as a JSON array; anything else shows as no categories.
         categories: serde_json::from_str(&categories).unwrap_or_default(),
         source: row.get(10)?,
+        source_url: row.get(13)?,
         lang: row.get(11)?,
         published: row.get::<_, Option<i64>>(12)?.map(time::from_ms),
     };
@@ -272,6 +354,7 @@ fn archived(row: &Row<'_>) -> rusqlite::Result<(i64, ArchivedItem)> {
         seen: time::from_ms(row.get(2)?),
         item,
         judgements: Vec::new(),
+        edits: Vec::new(),
     };
     Ok((row.get(0)?, archived))
 }

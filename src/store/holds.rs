@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 use super::{
     FormedBundle, Owed, Store, StoreError,
     deliveries::read_owed,
-    polls::{insert_alert, owe},
+    judged::{insert_alert, owe},
     sqlite::failed,
 };
 use crate::{

@@ -9,16 +9,23 @@ mod feeds;
 mod hands;
 mod history;
 pub mod holds;
+mod items;
+mod judged;
 mod notices;
+mod outbox;
 mod polls;
 mod sqlite;
+mod stories;
+mod subscriptions;
 
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
-    judge::{Decision, Past},
+    hub::Announced,
+    judge::{Decision, Edited, Past},
     model::{Alert, Item, ItemKey, Notice, Severity, Validators},
     schedule::{Plan, Rhythm, Why, Wishes},
+    secret::Secret,
     time::Timestamp,
 };
 
@@ -109,6 +116,16 @@ pub struct FeedState {
     pub moved_times: u32,
     /// When the server answered 410.
     pub gone: Option<Timestamp>,
+    /// The hub that pushes the feed, and until when.
+    pub pushed: Option<Pushed>,
+}
+
+/// A subscription that a hub has confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pushed {
+    pub hub: String,
+    /// When the lease ends, should it not be renewed.
+    pub until: Timestamp,
 }
 
 /// How late a feed's items were seen after their publication, by the feed's own claim.
@@ -169,6 +186,8 @@ pub enum PollOutcome {
     /// 304, or the same bytes again.
     Unchanged,
     Items(Harvest),
+    /// A hub brought a document by itself: the feed's validators and next poll stay as they are.
+    Pushed(Harvest),
     Failed {
         problem: String,
     },
@@ -187,15 +206,37 @@ pub struct Harvest {
     pub listed: Vec<ItemKey>,
     /// Those that were not seen before.
     pub new: Vec<Item>,
+    /// Who would push the feed.
+    pub announced: Announced,
+    /// Those that were seen before with another title or summary.
+    pub edited: Vec<Item>,
+    /// Those that were seen before under another key, which is forgotten.
+    pub renamed: Vec<(ItemKey, Item)>,
+    /// Those that were seen by a version that did not keep their marks.
+    pub unmarked: Vec<Item>,
+    /// Most keys changed at once: how many items were recognised by other marks.
+    pub storm: Option<usize>,
     /// The rhythm, where this answer taught something about it.
     pub rhythm: Option<Rhythm>,
     /// Items were lost before this answer: the feed is asked at its interval until then.
     pub hurry_until: Option<Timestamp>,
 }
 
-/// Decides what one new item causes. Called inside the transaction, once for each new item.
-pub type Judge =
-    Box<dyn FnMut(&Item, &dyn Past<Error = StoreError>) -> Result<Decided, StoreError> + Send>;
+/// Decides what one new or edited item causes. Called inside the transaction, once for each of them.
+pub type Judge = Box<
+    dyn FnMut(&Item, Option<&Edited>, &dyn Past<Error = StoreError>) -> Result<Decided, StoreError>
+        + Send,
+>;
+
+/// What a feed is known to have listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenItem {
+    pub key: ItemKey,
+    /// `None` where it was seen by a version that did not keep it; so with the marks.
+    pub words: Option<ItemKey>,
+    pub page: Option<ItemKey>,
+    pub name: Option<ItemKey>,
+}
 
 /// A decision, and who is owed each of its alerts.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -210,10 +251,14 @@ pub struct Decided {
 pub struct Recorded {
     /// Items that were new to the store.
     pub new_items: usize,
+    /// Items whose title or summary changed.
+    pub edited_items: usize,
     /// Alerts queued, newest revision each.
     pub alerts: Vec<Alert>,
     /// Deliveries now owed.
     pub deliveries: usize,
+    /// Whether a hub is to be asked for a subscription, or for its end.
+    pub has_hub_changed: bool,
     /// Notices that were news.
     pub notices: Vec<Alert>,
 }
@@ -279,9 +324,12 @@ pub struct AlertRow {
     /// The place of this revision among the newest ones of all alerts: ascending, for following.
     #[serde(skip)]
     pub changed: i64,
+    #[serde(flatten)]
     pub alert: Alert,
     /// When a person took it on, and when a person called it a false positive.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub acknowledged: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub wrong: Option<Timestamp>,
     pub deliveries: Vec<DeliveryRow>,
 }
@@ -302,6 +350,102 @@ pub struct DeliveryRow {
     pub reason: Option<String>,
 }
 
+/// A WebSub subscription, whole.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    pub id: i64,
+    pub feed: FeedId,
+    pub topic: String,
+    pub hub: String,
+    /// The last part of the callback's path; not to be guessed.
+    pub token: String,
+    /// What the hub signs with.
+    pub secret: Secret,
+    pub state: SubscriptionState,
+    /// The address that the hub was given last.
+    pub callback: Option<String>,
+    pub lease_end: Option<Timestamp>,
+    /// When the hub is asked next.
+    pub due: Timestamp,
+    /// Since it last confirmed.
+    pub attempts: u32,
+    pub problem: Option<String>,
+}
+
+impl Subscription {
+    /// The callback where hubs reach us at `callbacks`.
+    pub fn callback_at(&self, callbacks: Option<&str>) -> Option<String> {
+        callbacks.map(|callbacks| format!("{callbacks}{}", self.token))
+    }
+}
+
+/// What became of asking a hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HubSaid {
+    /// It confirmed.
+    Yes { lease_end: Timestamp },
+    /// It will not push, or no longer.
+    No { problem: String },
+    /// No answer, or none that counts. A lease that runs goes on.
+    Nothing { problem: String },
+}
+
+/// How far a subscription is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriptionState {
+    /// The feed names a hub, which has not been asked yet.
+    Offered,
+    /// The hub shall confirm.
+    Asked,
+    /// It has confirmed; whether the lease still runs, `lease_end` tells.
+    Live,
+    /// It will not push.
+    Denied,
+    /// It shall confirm the end.
+    Unwanted,
+}
+
+impl SubscriptionState {
+    pub const ALL: [SubscriptionState; 5] = [
+        SubscriptionState::Offered,
+        SubscriptionState::Asked,
+        SubscriptionState::Live,
+        SubscriptionState::Denied,
+        SubscriptionState::Unwanted,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            SubscriptionState::Offered => "offered",
+            SubscriptionState::Asked => "asked",
+            SubscriptionState::Live => "live",
+            SubscriptionState::Denied => "denied",
+            SubscriptionState::Unwanted => "unwanted",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<SubscriptionState> {
+        SubscriptionState::ALL
+            .into_iter()
+            .find(|state| state.name() == name)
+    }
+
+    /// Whether the hub has our callback.
+    fn is_with_hub(self) -> bool {
+        matches!(self, SubscriptionState::Asked | SubscriptionState::Live)
+    }
+}
+
+/// What is owed to one receiver, and what was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outbox {
+    pub receiver: String,
+    pub owed: u64,
+    pub dead: u64,
+    /// Since when the oldest of the owed ones waits.
+    pub owed_since: Option<Timestamp>,
+}
+
 /// Which alerts to list.
 #[derive(Clone, Debug, Default)]
 pub struct AlertFilter {
@@ -311,6 +455,8 @@ pub struct AlertFilter {
     pub severity_min: Severity,
     /// Only alerts that were opened or revised after the one with this [`AlertRow::changed`].
     pub after: Option<i64>,
+    /// At most so many, those that changed last.
+    pub newest: Option<usize>,
 }
 
 /// A receiver that asked to be left alone.
@@ -328,6 +474,16 @@ pub struct ArchivedItem {
     pub seen: Timestamp,
     pub item: Item,
     pub judgements: Vec<JudgementRow>,
+    /// What it said before, oldest first.
+    pub edits: Vec<EditRow>,
+}
+
+/// What an item said until it was edited.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct EditRow {
+    pub edited: Timestamp,
+    pub title: String,
+    pub summary: String,
 }
 
 /// How much the store holds.

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     Store, StoreError,
-    polls::{insert_alert, insert_revision, owe},
+    judged::{insert_alert, insert_revision, owe},
     sqlite::failed,
 };
 use crate::{

@@ -24,7 +24,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("sql/0001_first.sql"),
     include_str!("sql/0002_poll.sql"),
     include_str!("sql/0003_notices.sql"),
+    include_str!("sql/0004_stories.sql"),
     include_str!("sql/0005_receivers.sql"),
+    include_str!("sql/0006_push.sql"),
 ];
 /// Requests that wait for the writer; beyond them callers wait.
 const WAITING_MAX: usize = 1024;
@@ -557,6 +559,8 @@ fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
         "delivery",
         "receiver",
         "notice",
+        "store_key",
+        "subscription",
         "story",
         "story_key",
     ] {

@@ -293,8 +293,11 @@ async fn the_archive_is_replayed_by_event_time() {
         ..Harvest::default()
     });
     let record = PollRecord::plain(feed, ago(29), now, outcome);
-    let alert_nobody =
-        Box::new(|_: &Item, _: &dyn wirewatch::judge::Past<Error = _>| Ok(Decided::default()));
+    let alert_nobody = Box::new(
+        |_: &Item,
+         _: Option<&wirewatch::judge::Edited>,
+         _: &dyn wirewatch::judge::Past<Error = _>| Ok(Decided::default()),
+    );
     store.record_poll(record, alert_nobody).await.unwrap();
 
     // Beside the running daemon: the store stays open.

@@ -1,9 +1,9 @@
 //! What the store promises, in memory and on a disk alike; and how it refuses what it cannot trust.
 
-use std::{collections::HashSet, fs, path::Path, sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use wirewatch::{
-    judge::{Decision, Judged, Reason, StoryLink},
+    judge::{Decision, Joined, Judged, NewText, Reason},
     model::{
         Alert, AlertItem, AlertStatus, AlertStory, AlertTiming, Feed, Item, Severity, Validators,
     },
@@ -66,14 +66,18 @@ fn alert(id: &str, rule: &str, queued: Timestamp) -> Alert {
 
 /// Every new item alerts under one rule and is owed to "desk".
 fn alert_on_each(now: Timestamp) -> Judge {
-    Box::new(move |item, past| {
-        let keys = vec![item.key().0];
-        let known = past.story(&keys, time::before(now, DAY))?;
-        let link = StoryLink {
-            known: known.map(|story| story.id),
-            uid: format!("story-{}", item.id),
-            keys,
+    Box::new(move |item, _, _| {
+        let joined = Joined {
+            story: None,
+            story_uid: format!("story-{}", item.id),
+            text: None,
+            origin: item.id.clone(),
             publisher: "p".to_owned(),
+            is_another_item: true,
+            new_text: NewText {
+                keys: vec![item.key().0],
+                ..NewText::default()
+            },
         };
         let alert = alert(&item.id, "rule", now);
         let about = Some(alert.id.clone());
@@ -82,11 +86,15 @@ fn alert_on_each(now: Timestamp) -> Judge {
             reason: Reason::FirstReport,
             alert: Some(alert),
             about,
+            confirmed: 0,
+            hold: None,
+            is_release: false,
         };
         Ok(Decided {
             decision: Decision {
-                story: Some(link),
+                joined: Some(joined),
                 judged: vec![judged],
+                rates: Vec::new(),
             },
             receivers: vec![vec!["desk".to_owned()]],
         })
@@ -94,7 +102,7 @@ fn alert_on_each(now: Timestamp) -> Judge {
 }
 
 fn quiet() -> Judge {
-    Box::new(|_, _| Ok(Decided::default()))
+    Box::new(|_, _, _| Ok(Decided::default()))
 }
 
 fn harvest(ids: &[&str]) -> PollOutcome {
@@ -108,6 +116,17 @@ fn harvest(ids: &[&str]) -> PollOutcome {
         new,
         ..Harvest::default()
     })
+}
+
+/// Which of these ids the feed is known to have listed.
+async fn seen(store: &Store, feed: FeedId, ids: &[&str]) -> Vec<String> {
+    let keys = ids.iter().map(|id| item(id).key()).collect();
+    let seen = store.seen(feed, keys).await.unwrap();
+    let is_seen = |id: &&&str| seen.contains_key(&item(id).key());
+    ids.iter()
+        .filter(is_seen)
+        .map(|id| (*id).to_owned())
+        .collect()
 }
 
 async fn record(
@@ -167,11 +186,7 @@ async fn a_poll_is_recorded_whole() {
             ),
             (at(61), Some(at(1)), Some(at(1)))
         );
-        let keys = ["1", "2", "3"].map(|id| item(id).key());
-        assert_eq!(
-            store.unseen(id, keys.to_vec()).await.unwrap(),
-            HashSet::from([item("3").key()])
-        );
+        assert_eq!(seen(&store, id, &["1", "2", "3"]).await, ["1", "2"]);
         let found = store
             .items_at("https://x.example/2".to_owned())
             .await
@@ -216,7 +231,7 @@ async fn a_poll_that_cannot_be_judged_changes_nothing() {
     on_both(async |store| {
         let id = one_feed(&store).await;
         let mut calls = 0;
-        let judge: Judge = Box::new(move |_, _| {
+        let judge: Judge = Box::new(move |_, _, _| {
             calls += 1;
             match calls {
                 1 => Ok(Decided::default()),
@@ -227,10 +242,7 @@ async fn a_poll_that_cannot_be_judged_changes_nothing() {
         store.record_poll(record, judge).await.unwrap_err();
         assert_eq!(store.totals().await.unwrap().items, 0);
         assert_eq!(store.feed_state(id).await.unwrap().0.first_contact, None);
-        assert_eq!(
-            store.unseen(id, vec![item("1").key()]).await.unwrap().len(),
-            1
-        );
+        assert_eq!(seen(&store, id, &["1"]).await, [""; 0]);
     })
     .await;
 }
@@ -287,13 +299,7 @@ async fn a_new_address_forgets_validators_but_not_what_was_seen() {
             (id, &Validators::default(), at(9))
         );
         assert_eq!(state.first_contact, Some(at(1)));
-        assert!(
-            store
-                .unseen(id, vec![item("1").key()])
-                .await
-                .unwrap()
-                .is_empty()
-        );
+        assert_eq!(seen(&store, id, &["1"]).await, ["1"]);
         assert_eq!(store.feed_state(id).await.unwrap().0, state);
     })
     .await;
@@ -365,40 +371,6 @@ async fn deliveries_are_due_in_order_and_settle_once() {
 }
 
 #[tokio::test]
-async fn a_story_is_found_by_any_of_its_keys_while_it_lives() {
-    on_both(async |store| {
-        let id = one_feed(&store).await;
-        record(&store, id, at(1), harvest(&["1"]), alert_on_each(at(1))).await;
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let ask: Judge = Box::new(move |_, past| {
-            let keys = [12, item("1").key().0];
-            let found = past.story(&keys, at(0))?.unwrap();
-            let alert = past.alert(&found, "rule")?;
-            sender
-                .send((
-                    found,
-                    past.story(&keys, at(2))?,
-                    alert,
-                    past.story(&[13], at(0))?,
-                ))
-                .unwrap();
-            Ok(Decided::default())
-        });
-        record(&store, id, at(2), harvest(&["2"]), ask).await;
-        let (found, later, alert, other) = receiver.recv().unwrap();
-        assert_eq!(
-            (found.uid.as_str(), found.items, found.publishers),
-            ("story-1", 1, vec!["p".to_owned()])
-        );
-        assert_eq!(
-            (later, alert.as_deref(), other),
-            (None, Some("rule-1"), None)
-        );
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn sweeping_forgets_the_old_and_keeps_what_is_owed_or_may_be_listed_again() {
     on_both(async |store| {
         let id = one_feed(&store).await;
@@ -428,16 +400,16 @@ async fn sweeping_forgets_the_old_and_keeps_what_is_owed_or_may_be_listed_again(
                 .collect::<Vec<_>>(),
             ["Title of owed"]
         );
-        let old = vec![item("old").key()];
-        assert!(
-            store.unseen(id, old.clone()).await.unwrap().is_empty(),
+        assert_eq!(
+            seen(&store, id, &["old"]).await,
+            ["old"],
             "a silent feed comes back with old news as old"
         );
         record(&store, id, later, harvest(&["new"]), quiet()).await;
         sweep_all(later).await;
         assert_eq!(
-            store.unseen(id, old).await.unwrap().len(),
-            1,
+            seen(&store, id, &["old"]).await,
+            [""; 0],
             "the feed has long listed others without it"
         );
     })

@@ -2,7 +2,7 @@
 //! daemon as a disk would; everything else of it is gone with it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use wirewatch::{
-    config::{Config, PollSettings, StoreSettings},
+    config::{Config, PollSettings, StoreSettings, WebSettings},
     daemon::Node,
     envelope::{Envelope, HeaderText, NetError, Reply, Request, Response},
     model::{Feed, PollLimits, Severity},
@@ -39,6 +39,8 @@ pub struct Arrival {
     pub status: String,
     /// The titles of what a digest or summary holds.
     pub held: Vec<String>,
+    /// The alert document.
+    pub alert: serde_json::Value,
     /// Whether the sender heard that it arrived.
     pub is_answered: bool,
 }
@@ -63,6 +65,10 @@ struct Script {
     hooks: BTreeMap<String, Mood>,
     arrivals: Vec<Arrival>,
     requests: Vec<Asked>,
+    /// Feeds that name a hub.
+    hubbed: BTreeSet<String>,
+    /// What the hub was asked: when, and the form.
+    forms: Vec<(Duration, String)>,
 }
 
 /// One request to a feed.
@@ -74,11 +80,13 @@ pub struct Asked {
     pub status: u16,
 }
 
+/// Identifier, title, when published.
+pub type Entry = (String, String, Timestamp);
+
 #[derive(Debug)]
 struct Server {
     mood: Mood,
-    /// Identifier, title, when published.
-    entries: Vec<(String, String, Timestamp)>,
+    entries: Vec<Entry>,
     version: u32,
 }
 
@@ -128,6 +136,16 @@ impl ScriptedNet {
         let after = time::until(epoch(), self.clock.now());
         let mut script = self.script.lock().unwrap();
         let (host, name) = request.url.halves();
+        if host == "hub" {
+            let form = String::from_utf8(request.body.clone()).unwrap();
+            script.forms.push((after, form));
+            let response = Response {
+                status: 202,
+                url: request.url.clone(),
+                ..Response::default()
+            };
+            return Ok((response, true));
+        }
         let mood = match host.as_str() {
             "feeds" => script.feeds[&name].mood,
             _ => script.hooks.get(&name).copied().unwrap_or(Mood::Well),
@@ -154,6 +172,12 @@ impl ScriptedNet {
                 .headers
                 .iter()
                 .any(|(header, _)| header == "if-none-match");
+            if script.hubbed.contains(&name) {
+                let link = format!("<http://hub/>; rel=hub, <{}>; rel=self", request.url);
+                response
+                    .headers
+                    .push(("link".to_owned(), link.into_bytes()));
+            }
             if response.status == 200 {
                 let etag = format!("\"{}\"", server.version);
                 match header(request, "if-none-match") == Some(etag.as_bytes()) {
@@ -189,6 +213,7 @@ impl ScriptedNet {
                     .flatten()
                     .map(|alert| alert["item"]["title"].as_str().unwrap().to_owned())
                     .collect(),
+                alert,
                 is_answered: mood == Mood::Well,
             };
             script.arrivals.push(arrival);
@@ -214,8 +239,10 @@ impl Server {
             .entries
             .iter()
             .map(|(id, title, published)| {
+                // A text may follow the title after a line break.
+                let (title, text) = title.split_once('\n').unwrap_or((title, ""));
                 format!(
-                    "<item><title>{title}</title><guid isPermaLink=\"false\">{id}</guid><pubDate>{}</pubDate></item>",
+                    "<item><title>{title}</title><description>{text}</description><guid isPermaLink=\"false\">{id}</guid><pubDate>{}</pubDate></item>",
                     published.strftime("%a, %d %b %Y %H:%M:%S GMT")
                 )
             })
@@ -250,7 +277,10 @@ pub struct World {
     feeds: Vec<String>,
     hooks: Vec<String>,
     ops: Vec<String>,
+    public_url: Option<String>,
     word: String,
+    /// Rules beside the one that watches for the word.
+    rules: Vec<RuleSource>,
 }
 
 impl World {
@@ -270,7 +300,9 @@ impl World {
             feeds: feeds.iter().map(|feed| (*feed).to_owned()).collect(),
             hooks: hooks.iter().map(|hook| (*hook).to_owned()).collect(),
             ops: Vec::new(),
+            public_url: None,
             word: "signal".to_owned(),
+            rules: Vec::new(),
         };
         for feed in feeds {
             let server = Server {
@@ -288,9 +320,27 @@ impl World {
         world
     }
 
+    /// These rules alone. A feed named `coast-2` is of the publisher `coast`.
+    pub fn with_rules(mut self, rules: Vec<RuleSource>) -> World {
+        self.rules = rules;
+        self
+    }
+
     /// These hooks are told about wirewatch itself; known from the next start or reload.
     pub fn notify(&mut self, hooks: &[&str]) {
         self.ops = hooks.iter().map(|hook| (*hook).to_owned()).collect();
+    }
+
+    /// Hubs reach the daemon from the next start or reload, and this feed names one.
+    pub fn push(&mut self, feed: &str) {
+        self.public_url = Some("http://desk".to_owned());
+        let mut script = self.script.lock().unwrap();
+        script.hubbed.insert(feed.to_owned());
+    }
+
+    /// What the hub was asked, in order: when, and the form.
+    pub fn forms(&self) -> Vec<(Duration, String)> {
+        self.script.lock().unwrap().forms.clone()
     }
 
     /// The daemon with its configuration, while it runs.
@@ -352,7 +402,7 @@ impl World {
     }
 
     /// Changes what the feed lists, in any way.
-    pub fn edit(&self, feed: &str, change: impl FnOnce(&mut Vec<(String, String, Timestamp)>)) {
+    pub fn edit(&self, feed: &str, change: impl FnOnce(&mut Vec<Entry>)) {
         let mut script = self.script.lock().unwrap();
         let server = script.feeds.get_mut(feed).unwrap();
         change(&mut server.entries);
@@ -429,7 +479,11 @@ impl World {
             per: Per::Item,
             ..RuleSource::default()
         };
-        let (rules, _) = RuleSet::compile(vec![rule], Vec::new()).unwrap();
+        let rules = match self.rules.is_empty() {
+            true => vec![rule],
+            false => self.rules.clone(),
+        };
+        let (rules, _) = RuleSet::compile(rules, Vec::new()).unwrap();
         let feed = |name: &String| {
             let poll = PollLimits {
                 interval: Duration::from_secs(60),
@@ -437,7 +491,8 @@ impl World {
             };
             Arc::new(Feed {
                 url: format!("http://feeds/{name}"),
-                publisher: name.clone(),
+                publisher: name.split('-').next().unwrap_or(name).to_owned(),
+                lang: Some("en".to_owned()),
                 poll,
                 ..Feed::named(name)
             })
@@ -455,6 +510,11 @@ impl World {
                 contact: None,
                 allow_private: false,
             },
+            web: self.public_url.clone().map(|public_url| WebSettings {
+                listen: ([127, 0, 0, 1], 9119).into(),
+                token: None,
+                public_url: Some(public_url),
+            }),
             feeds: self.feeds.iter().map(feed).collect(),
             receivers: self
                 .hooks

@@ -43,12 +43,12 @@ impl Report<'_> {
                 for (change, alerts) in [("gained", &difference.gained), ("lost", &difference.lost)]
                 {
                     for opened in alerts {
-                        line(json!({"kind": "alert", "change": change, "alert": opened.alert}))?;
+                        line(json!({"kind": "alert", "change": change, "alert": opened.last}))?;
                     }
                 }
                 for (was, is) in &difference.unchanged {
                     let mut document =
-                        json!({"kind": "alert", "change": "unchanged", "alert": is.alert});
+                        json!({"kind": "alert", "change": "unchanged", "alert": is.last});
                     if was.number != is.number {
                         document["was_opened_by"] = json!(was.alert.item);
                     }
@@ -57,7 +57,7 @@ impl Report<'_> {
             }
             (None, Some(set)) => {
                 for opened in &set.outcome.opened {
-                    line(json!({"kind": "alert", "alert": opened.alert}))?;
+                    line(json!({"kind": "alert", "alert": opened.last}))?;
                 }
             }
             (None, None) => {}
@@ -70,6 +70,12 @@ impl Report<'_> {
             .map(|set| Some(set.summary.total))
             .collect();
         add_tallies(&mut total, &totals);
+        if let (None, Some(set)) = (&difference, self.sets.first()) {
+            let reasons = set.outcome.reasons.iter();
+            total["reasons"] = reasons
+                .map(|(reason, times)| (reason.name(), *times))
+                .collect();
+        }
         if let Some(difference) = &difference {
             total["gained"] = difference.gained.len().into();
             total["lost"] = difference.lost.len().into();

@@ -59,14 +59,15 @@ impl Reader<'_> {
                 Some(Value::Table(self.table(table, spot, shape)))
             }
             (Kind::Tables(shape), DeValue::Array(array)) => {
+                let mut tables = Vec::with_capacity(array.len());
                 for element in array.iter() {
                     let spot = self.spot(element.span());
                     match element.get_ref() {
-                        DeValue::Table(table) => drop(self.table(table, spot, shape)),
+                        DeValue::Table(table) => tables.push(self.table(table, spot, shape)),
                         other => self.wrong_type(element, "a table", found(other), None),
                     }
                 }
-                Some(Value::Later)
+                Some(Value::Tables(tables))
             }
             (Kind::Named(shape), DeValue::Table(table)) => {
                 Some(Value::Named(self.named(table, shape, None)))

@@ -150,7 +150,12 @@ impl<'a> Reader<'a> {
             Author | Creator => entry.author(person(&name(AUTHOR_BYTES_MAX))),
             Name => entry.author(name(AUTHOR_BYTES_MAX)),
             Category => entry.category(name(CATEGORY_BYTES_MAX)),
-            Source => entry.source(name(SOURCE_BYTES_MAX)),
+            Source => {
+                entry.source(name(SOURCE_BYTES_MAX));
+                if let Some(url) = xml::attribute(capture.attributes, |name| name == "url") {
+                    entry.source_url(link::absolute(url, base));
+                }
+            }
             Language => entry.lang(lang::primary(written)),
             _ => {}
         }

@@ -250,6 +250,7 @@ impl<'a> Lexer<'a> {
             return Ok(field);
         }
         let range = self.take(word.len());
+        refuse_foreign(word, &range)?;
         let kind = match word {
             "AND" => TokenKind::And,
             "OR" => TokenKind::Or,
@@ -352,6 +353,63 @@ fn pattern(word: &str, range: &Range<usize>) -> Result<Pattern, QueryError> {
         text: before.to_owned(),
         kind: PatternKind::Prefix,
     })
+}
+
+/// Operators of other dialects, misspelt and lower-case ones: as words they would silently match something else.
+fn refuse_foreign(word: &str, range: &Range<usize>) -> Result<(), QueryError> {
+    let refuse = |message: String, help: String| {
+        let help = format!("{help}; in quotes it is a plain word");
+        Err(QueryError::new(range.clone(), message, help))
+    };
+    let excluded = word.strip_prefix(['-', '!']);
+    if let Some(rest) = excluded.filter(|rest| rest.starts_with(char::is_alphabetic)) {
+        return refuse(
+            format!("`{word}` excludes nothing"),
+            format!("write NOT {rest}"),
+        );
+    }
+    let instead = match word {
+        "&&" => Some("AND"),
+        "||" => Some("OR"),
+        "ANDNOT" | "BUTNOT" => Some("AND NOT"),
+        _ => None,
+    };
+    if let Some(instead) = instead {
+        return refuse(
+            format!("`{word}` is no operator"),
+            format!("did you mean {instead}?"),
+        );
+    }
+    let letters = word.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let distance = word.get(letters.len()..).unwrap_or_default();
+    let Some(name) = letters.strip_suffix('/') else {
+        return Ok(());
+    };
+    if distance.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        return Ok(());
+    }
+    let upper = name.to_uppercase();
+    let meant = match upper.as_str() {
+        "NEAR" | "ONEAR" if name == upper => return Ok(()),
+        "NEAR" | "ONEAR" => {
+            let message = format!("`{word}` is a plain word here");
+            let help = format!("operators are upper-case: {upper}/{distance}");
+            return refuse(message, help);
+        }
+        // As other engines write it.
+        "W" | "WITHIN" | "N" | "ADJ" => Some("NEAR"),
+        "PRE" | "P" | "BEFORE" => Some("ONEAR"),
+        _ => ["NEAR", "ONEAR"].into_iter().find(|known| {
+            name.len() > 2 && strsim::damerau_levenshtein(&upper, known) <= 1 + name.len() / 5
+        }),
+    };
+    match meant {
+        Some(meant) => {
+            let help = format!("did you mean {meant}/{distance}?");
+            refuse(format!("`{word}` is no operator"), help)
+        }
+        None => Ok(()),
+    }
 }
 
 fn near(word: &str, range: &Range<usize>) -> Result<Option<(NearKind, u8)>, QueryError> {

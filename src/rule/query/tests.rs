@@ -89,6 +89,15 @@ fn mistakes_are_told_with_place_and_way_out() {
     check_error("NOT a NEAR/3 b", "NOT a", "NOT inside", "NOT NEAR");
     check_error("@ a", "@", "name", "@armed-group");
     check_error("= a", "=", "no word", "without a space");
+    check_error("rebel NEER/8 advance", "NEER/8", "no operator", "NEAR/8");
+    check_error("rebel near/8 advance", "near/8", "plain word", "NEAR/8");
+    check_error("rebel Onear/3 advance", "Onear/3", "plain word", "ONEAR/3");
+    check_error("(a OR b) w/5 c", "w/5", "no operator", "NEAR/5");
+    check_error("a PRE/2 b", "PRE/2", "no operator", "ONEAR/2");
+    check_error("rebel -film", "-film", "excludes nothing", "NOT film");
+    check_error("a && b", "&&", "no operator", "AND");
+    check_error("a || b", "||", "no operator", "OR");
+    check_error("a ANDNOT b", "ANDNOT", "no operator", "AND NOT");
     check_error("&", "&", "no letter", "/regex/");
     check_error("a AND & b", "&", "no letter", "/regex/");
     check_error(&"(".repeat(100), "(", "deeper", "@name");

@@ -1,0 +1,84 @@
+//! What a hub pushes takes the way of a poll from `parse` on; and while a hub pushes, a feed is polled seldom.
+
+use std::time::Duration;
+
+use super::{Poller, Visit, harvest, known};
+use crate::{
+    envelope::Response,
+    model::Item,
+    store::{FeedId, FeedState, Harvest, PollOutcome, StoreError},
+    time::{self, Timestamp},
+};
+
+/// What became of a pushed document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PushTaken {
+    /// Its items are recorded, and what they cause is queued.
+    Recorded,
+    /// It holds nothing that could be read.
+    Unreadable(String),
+    /// The feed is no longer watched.
+    NotWatched,
+}
+
+impl Poller {
+    /// Takes in a document that a hub brought. When this returns, all of it is recorded.
+    ///
+    /// # Errors
+    /// When nothing was recorded: the hub should bring it again.
+    pub async fn push(&self, id: FeedId, document: Response) -> Result<PushTaken, StoreError> {
+        let watched = self.watched();
+        let Some(feed) = watched.feeds.get(&id).cloned() else {
+            return Ok(PushTaken::NotWatched);
+        };
+        let seen = self.clock.now();
+        let (state, rhythm) = self.store.feed_state(id).await?;
+        let (mut parsed, validators) = match self.read(document).await {
+            Ok(read) => read,
+            Err(error) => return Ok(PushTaken::Unreadable(error.to_string())),
+        };
+        let visit = Visit {
+            feed: &feed,
+            watched: &watched,
+            wishes: state.wishes,
+            state,
+            rhythm,
+            is_whole: false,
+            answered: seen,
+            fresh: None,
+            moved_to: None,
+        };
+        let items = std::mem::take(&mut parsed.items);
+        let listed = items.iter().map(Item::key).collect();
+        let known = known::sort_out(&self.store, id, &visit.state, items).await?;
+        let harvest = Harvest {
+            // Hubs bring what is new alone: that all of it is new does not tell that anything was lost.
+            hurry_until: None,
+            ..harvest::gather(&visit, &parsed, validators, listed, known)
+        };
+        self.record_items(&visit, harvest, PollOutcome::Pushed)
+            .await?;
+        Ok(PushTaken::Recorded)
+    }
+
+    /// Polls a feed as any other again: its hub no longer pushes.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn fall_back(&self, id: FeedId) -> Result<(), StoreError> {
+        let Some(feed) = self.watched().feeds.get(&id).cloned() else {
+            return Ok(());
+        };
+        let (state, _) = self.store.feed_state(id).await?;
+        let due = time::after(self.clock.now(), feed.poll.interval);
+        let due = due.max(state.plan.not_before.unwrap_or(Timestamp::MIN));
+        self.agenda().hasten(id, due);
+        Ok(())
+    }
+}
+
+/// How long a hub goes on pushing the feed, as far as it has promised.
+pub fn lasts(state: &FeedState, now: Timestamp) -> Duration {
+    let pushed = state.pushed.as_ref();
+    pushed.map_or(Duration::ZERO, |pushed| time::until(now, pushed.until))
+}

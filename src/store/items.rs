@@ -1,0 +1,283 @@
+//! Items as they are archived and recognised: new ones, edited ones, known ones under another id.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::{FeedId, PollRecord, SeenItem, Store, StoreError, sqlite::failed};
+use crate::{
+    judge::Edited,
+    model::{Item, ItemKey},
+    parse::{Marks, marks},
+    time::{self, Timestamp},
+};
+
+/// Edits of one item that are kept, the newest: a page that changes at every poll must not fill the disk.
+const EDITS_MAX: usize = 10;
+
+impl Store {
+    /// What the feed is known to have listed under these keys.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn seen(
+        &self,
+        feed: FeedId,
+        keys: Vec<ItemKey>,
+    ) -> Result<HashMap<ItemKey, SeenItem>, StoreError> {
+        self.read("cannot read what was seen", move |connection| {
+            let cannot = failed("cannot read what was seen");
+            let mut statement = connection
+                .prepare_cached(
+                    "SELECT key, words, page, name FROM seen WHERE feed = ?1 AND key = ?2",
+                )
+                .map_err(&cannot)?;
+            let mut seen = HashMap::new();
+            for key in keys {
+                let found = statement
+                    .query_row(params![feed.0, signed(key)], seen_item)
+                    .optional()
+                    .map_err(&cannot)?;
+                seen.extend(found.map(|found| (key, found)));
+            }
+            Ok(seen)
+        })
+        .await
+    }
+
+    /// What the feed is known to have listed with these marks of page and time.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn seen_at(
+        &self,
+        feed: FeedId,
+        moments: Vec<ItemKey>,
+    ) -> Result<HashMap<ItemKey, SeenItem>, StoreError> {
+        self.read("cannot read what was seen", move |connection| {
+            let cannot = failed("cannot read what was seen");
+            let mut statement = connection
+                .prepare_cached("SELECT key, words, page, name FROM seen WHERE feed = ?1 AND moment = ?2 ORDER BY listed_day DESC, key LIMIT 1")
+                .map_err(&cannot)?;
+            let mut seen = HashMap::new();
+            for moment in moments {
+                let found = statement.query_row(params![feed.0, signed(moment)], seen_item).optional().map_err(&cannot)?;
+                seen.extend(found.map(|found| (moment, found)));
+            }
+            Ok(seen)
+        })
+        .await
+    }
+
+    /// What the feed listed on this day or later.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn listed_since(&self, feed: FeedId, day: i64) -> Result<Vec<SeenItem>, StoreError> {
+        self.read("cannot read what was seen", move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT key, words, page, name FROM seen WHERE feed = ?1 AND listed_day >= ?2",
+                )
+                .and_then(|mut statement| {
+                    statement
+                        .query_map(params![feed.0, day], seen_item)?
+                        .collect()
+                })
+                .map_err(failed("cannot read what was seen"))
+        })
+        .await
+    }
+}
+
+fn seen_item(row: &Row<'_>) -> rusqlite::Result<SeenItem> {
+    let mark = |index: usize| {
+        let mark = row.get::<_, Option<i64>>(index)?;
+        Ok::<_, rusqlite::Error>(mark.map(|mark| ItemKey(mark.cast_unsigned())))
+    };
+    Ok(SeenItem {
+        key: ItemKey(row.get::<_, i64>(0)?.cast_unsigned()),
+        words: mark(1)?,
+        page: mark(2)?,
+        name: mark(3)?,
+    })
+}
+
+/// Archives an item and gives its number; `None` where it was seen meanwhile.
+pub(super) fn insert_item(
+    connection: &Connection,
+    record: &PollRecord,
+    item: &Item,
+    today: i64,
+) -> Result<Option<i64>, StoreError> {
+    let cannot = failed("cannot archive an item");
+    let is_known = connection
+        .prepare_cached("SELECT 1 FROM seen WHERE feed = ?1 AND key = ?2")
+        .and_then(|mut statement| statement.exists(params![record.feed.0, signed(item.key())]))
+        .map_err(&cannot)?;
+    if is_known {
+        return Ok(None);
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO item (feed, seen, entry_id, title, summary, content, url, url_hash, author, categories, source, source_url, lang, published)
+             VALUES (:feed, :seen, :entry_id, :title, :summary, :content, :url, :url_hash, :author, :categories, :source, :source_url, :lang, :published)",
+        )
+        .and_then(|mut statement| {
+            statement.execute(named_params! {
+                ":feed": record.feed.0,
+                ":seen": record.at.as_millisecond(),
+                ":entry_id": item.id,
+                ":title": item.title,
+                ":summary": item.summary,
+                ":content": item.content,
+                ":url": item.url,
+                ":url_hash": url_hash(&item.url),
+                ":author": item.author,
+                ":categories": categories(item),
+                ":source": item.source,
+                ":source_url": item.source_url,
+                ":lang": item.lang,
+                ":published": item.published.map(Timestamp::as_millisecond),
+            })
+        })
+        .map_err(&cannot)?;
+    let number = connection.last_insert_rowid();
+    see(connection, record.feed, item, Some(number), today)?;
+    Ok(Some(number))
+}
+
+/// Remembers that the feed listed an item, and the marks of it.
+pub(super) fn see(
+    connection: &Connection,
+    feed: FeedId,
+    item: &Item,
+    number: Option<i64>,
+    today: i64,
+) -> Result<(), StoreError> {
+    let Marks {
+        key,
+        words,
+        moment,
+        page,
+        name,
+    } = marks(item);
+    connection
+        .prepare_cached(
+            "INSERT INTO seen (feed, key, listed_day, item, words, moment, page, name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT DO UPDATE SET item = coalesce(excluded.item, item), words = excluded.words, moment = excluded.moment,
+                    page = excluded.page, name = excluded.name",
+        )
+        .and_then(|mut statement| {
+            let mark = |mark: Option<ItemKey>| mark.map(signed);
+            statement.execute(params![feed.0, signed(key), today, number, signed(words), mark(moment), mark(page), mark(name)])
+        })
+        .map_err(failed("cannot remember an item"))?;
+    Ok(())
+}
+
+/// Remembers a known item under another key; whether its words changed is asked afterwards.
+pub(super) fn rename(
+    connection: &Connection,
+    feed: FeedId,
+    old: ItemKey,
+    item: &Item,
+    today: i64,
+) -> Result<(), StoreError> {
+    let new = marks(item);
+    connection
+        .prepare_cached(
+            "UPDATE OR IGNORE seen SET key = ?3, listed_day = ?4, moment = ?5, page = ?6, name = ?7 WHERE feed = ?1 AND key = ?2",
+        )
+        .and_then(|mut statement| {
+            let mark = |mark: Option<ItemKey>| mark.map(signed);
+            statement.execute(params![feed.0, signed(old), signed(new.key), today, mark(new.moment), mark(new.page), mark(new.name)])
+        })
+        .map_err(failed("cannot rename an item"))?;
+    Ok(())
+}
+
+/// Archives what an item says now and keeps what it said; gives its number and what is known of it, or `None` where it says
+/// nothing new or is no longer in the archive.
+pub(super) fn edit_item(
+    connection: &Connection,
+    record: &PollRecord,
+    item: &Item,
+) -> Result<Option<(i64, Edited)>, StoreError> {
+    let cannot = failed("cannot record an edit");
+    let key = signed(item.key());
+    let marks = marks(item);
+    let is_edit = connection
+        .prepare_cached("UPDATE seen SET words = ?3, name = ?4 WHERE feed = ?1 AND key = ?2 AND words IS NOT NULL AND words <> ?3")
+        .and_then(|mut statement| statement.execute(params![record.feed.0, key, signed(marks.words), marks.name.map(signed)]))
+        .map_err(&cannot)?
+        == 1;
+    let archived: Option<(i64, i64, String, String)> = connection
+        .prepare_cached(
+            "SELECT item.id, item.seen, title, summary FROM seen JOIN item ON item.id = seen.item AND item.feed = seen.feed
+              WHERE seen.feed = ?1 AND seen.key = ?2",
+        )
+        .and_then(|mut statement| {
+            let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+            statement.query_row(params![record.feed.0, key], row).optional()
+        })
+        .map_err(&cannot)?;
+    let Some((number, seen, title, summary)) = archived.filter(|_| is_edit) else {
+        return Ok(None);
+    };
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO edit (item, edited, title, summary) VALUES (?1, ?2, ?3, ?4)",
+        )
+        .and_then(|mut statement| {
+            statement.execute(params![number, record.at.as_millisecond(), title, summary])
+        })
+        .map_err(&cannot)?;
+    connection
+        .prepare_cached("DELETE FROM edit WHERE item = ?1 AND edited NOT IN (SELECT edited FROM edit WHERE item = ?1 ORDER BY edited DESC LIMIT ?2)")
+        .and_then(|mut statement| statement.execute(params![number, EDITS_MAX]))
+        .map_err(&cannot)?;
+    connection
+        .prepare_cached(
+            "UPDATE item SET title = :title, summary = :summary, content = :content, url = :url, url_hash = :url_hash, author = :author,
+                    categories = :categories, source = :source, source_url = :source_url, lang = :lang, published = :published WHERE id = :id",
+        )
+        .and_then(|mut statement| {
+            statement.execute(named_params! {
+                ":id": number,
+                ":title": item.title,
+                ":summary": item.summary,
+                ":content": item.content,
+                ":url": item.url,
+                ":url_hash": url_hash(&item.url),
+                ":author": item.author,
+                ":categories": categories(item),
+                ":source": item.source,
+                ":source_url": item.source_url,
+                ":lang": item.lang,
+                ":published": item.published.map(Timestamp::as_millisecond),
+            })
+        })
+        .map_err(&cannot)?;
+    let judged = connection
+        .prepare_cached("SELECT rule FROM judgement WHERE item = ?1")
+        .and_then(|mut statement| statement.query_map([number], |row| row.get(0))?.collect())
+        .map_err(&cannot)?;
+    let first_seen = time::from_ms(seen);
+    Ok(Some((number, Edited { first_seen, judged })))
+}
+
+/// A JSON array.
+fn categories(item: &Item) -> String {
+    serde_json::to_string(&item.categories).expect("strings can be written as JSON")
+}
+
+/// SQLite's integers are signed; the bits are the same.
+pub(super) fn signed(key: ItemKey) -> i64 {
+    key.0.cast_signed()
+}
+
+/// What finds an archived item by its address.
+pub(super) fn url_hash(url: &str) -> i64 {
+    xxhash_rust::xxh3::xxh3_64(url.as_bytes()).cast_signed()
+}
