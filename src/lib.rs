@@ -11,6 +11,8 @@
 //!   '--- next poll <--- record_poll: one transaction <-'- rows --'   <----- done | due again at | dead: one transaction-'
 //! ```
 //!
+//! What a WebSub hub pushes (`push`, through `web`) takes the same way from `parse` on.
+//!
 //! Three doors lead to the world: [`time::Clock`], [`net::Net`] and [`store::Store`]. All thinking between them is plain
 //! synchronous Rust that is handed `now`. The store is the queue: no channel carries anything that may be lost, and
 //! wake-ups carry no data.
@@ -42,6 +44,9 @@
 //! 8. A bad configuration neither starts the daemon nor replaces a good one: `daemon::sighup_takes_what_passes_check_and_refuses_the_rest`.
 //! 9. No message shows a secret: `config::no_slip_shows_a_secret`.
 //! 10. A store that cannot be trusted is refused and left as it is: `store::what_cannot_be_trusted_is_refused_and_left_as_it_is`.
+//! 11. A hub is confirmed only what it was asked for, and only what it signed is taken:
+//!     `websub::only_what_was_asked_for_is_confirmed`, `websub::what_is_signed_is_taken_and_all_else_ignored`.
+//! 12. The operator is told of a condition once, and once when it is over: `notices::one_condition_has_one_open_alert_and_what_changed_can_be_followed`.
 
 pub mod backtest;
 pub mod cli;

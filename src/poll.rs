@@ -239,21 +239,17 @@ impl Poller {
             Answer::Body(response) => {
                 let pointers = hub::Pointers::of(&response);
                 match self.read(response).await {
-                    Ok((mut parsed, validators)) => {
+                    Ok((parsed, validators)) => {
                         let published = parsed.items.iter().filter_map(|item| item.published);
                         visit.wishes =
                             (visit.wishes).with_document(&parsed.hints, published.collect());
-                        let items = std::mem::take(&mut parsed.items);
-                        let listed = items.iter().map(Item::key).collect();
-                        let known = known::sort_out(&self.store, id, &visit.state, items).await?;
                         let announced = match parsed.is_partial {
                             true => Announced::Unknown,
                             false => hub::announced(&pointers, &parsed.hints),
                         };
-                        let harvest = harvest::gather(&visit, &parsed, validators, listed, known);
                         let harvest = Harvest {
                             announced,
-                            ..harvest
+                            ..self.gather(&visit, parsed, validators).await?
                         };
                         self.record_items(&visit, harvest, PollOutcome::Items).await
                     }

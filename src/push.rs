@@ -226,7 +226,7 @@ impl Subscriber {
                 let due = time::after(now, hub::renewal(lease));
                 self.store.settle_subscription(id, said, due).await?;
                 if subscription.state != SubscriptionState::Live {
-                    tracing::info!(hub = %subscription.hub, %topic, lease = %time::show_duration(lease), "hub pushes");
+                    tracing::debug!(hub = %subscription.hub, %topic, lease = %time::show_duration(lease), "hub pushes");
                 }
                 Ok(Verified::Echo(challenge))
             }
@@ -239,7 +239,7 @@ impl Subscriber {
                 && subscription.state == SubscriptionState::Unwanted =>
             {
                 self.store.drop_subscription(id).await?;
-                tracing::info!(hub = %subscription.hub, %topic, "subscription ended");
+                tracing::debug!(hub = %subscription.hub, %topic, "subscription ended");
                 Ok(Verified::Echo(challenge))
             }
             Question::Denied { topic, reason } if topic == subscription.topic && is_wanted => {

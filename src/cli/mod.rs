@@ -25,6 +25,7 @@ mod man;
 mod receiver;
 mod run;
 mod scan;
+mod scores;
 mod show;
 mod silence;
 mod terms;

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use super::{Visit, known::Sorted};
+use super::{
+    Poller, Visit,
+    known::{self, Sorted},
+};
 use crate::{
     hub::Announced,
     model::{Item, ItemKey, Validators},
     parse::Parsed,
     schedule::Rhythm,
-    store::Harvest,
+    store::{Harvest, StoreError},
     time::{self, Timestamp},
 };
 
@@ -17,8 +20,26 @@ const HURRY_FOR: Duration = Duration::from_secs(7 * 86_400);
 /// A publication so long before the last poll may well have been listed late.
 const LATE_MAX: Duration = Duration::from_secs(3600);
 
-/// What is to be remembered of a document whose items were sorted out; `listed` are the keys of all of them.
-pub fn gather(
+impl Poller {
+    /// What is to be remembered of a document.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) async fn gather(
+        &self,
+        visit: &Visit<'_>,
+        mut parsed: Parsed,
+        validators: Validators,
+    ) -> Result<Harvest, StoreError> {
+        let items = std::mem::take(&mut parsed.items);
+        let listed = items.iter().map(Item::key).collect();
+        let known = known::sort_out(&self.store, &visit.state, items).await?;
+        Ok(gathered(visit, &parsed, validators, listed, known))
+    }
+}
+
+/// The same of a document whose items were sorted out; `listed` are the keys of all of them.
+fn gathered(
     visit: &Visit<'_>,
     parsed: &Parsed,
     validators: Validators,
@@ -54,11 +75,11 @@ pub fn gather(
         hurry_until: is_overrun.then(|| time::after(visit.answered, HURRY_FOR)),
         listed,
         new,
-        announced: Announced::Unknown,
         edited,
         renamed,
         unmarked,
         storm,
+        announced: Announced::Unknown,
     }
 }
 

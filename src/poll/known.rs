@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use crate::{
     model::{Item, ItemKey},
     parse::{Marks, marks},
-    store::{FeedId, FeedState, SeenItem, Store, StoreError},
+    store::{FeedState, SeenItem, Store, StoreError},
     story::day_of,
 };
 
@@ -36,10 +36,10 @@ pub struct Sorted {
 /// When the store cannot be read.
 pub async fn sort_out(
     store: &Store,
-    feed: FeedId,
     state: &FeedState,
     items: Vec<Item>,
 ) -> Result<Sorted, StoreError> {
+    let feed = state.id;
     let items: Vec<(Marks, Item)> = items.into_iter().map(|item| (marks(&item), item)).collect();
     let seen = store
         .seen(feed, items.iter().map(|(marks, _)| marks.key).collect())

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Poller, Visit, harvest, known};
+use super::{Poller, Visit};
 use crate::{
     envelope::Response,
-    model::Item,
     store::{FeedId, FeedState, Harvest, PollOutcome, StoreError},
     time::{self, Timestamp},
 };
@@ -33,7 +32,7 @@ impl Poller {
         };
         let seen = self.clock.now();
         let (state, rhythm) = self.store.feed_state(id).await?;
-        let (mut parsed, validators) = match self.read(document).await {
+        let (parsed, validators) = match self.read(document).await {
             Ok(read) => read,
             Err(error) => return Ok(PushTaken::Unreadable(error.to_string())),
         };
@@ -48,13 +47,10 @@ impl Poller {
             fresh: None,
             moved_to: None,
         };
-        let items = std::mem::take(&mut parsed.items);
-        let listed = items.iter().map(Item::key).collect();
-        let known = known::sort_out(&self.store, id, &visit.state, items).await?;
         let harvest = Harvest {
             // Hubs bring what is new alone: that all of it is new does not tell that anything was lost.
             hurry_until: None,
-            ..harvest::gather(&visit, &parsed, validators, listed, known)
+            ..self.gather(&visit, parsed, validators).await?
         };
         self.record_items(&visit, harvest, PollOutcome::Pushed)
             .await?;

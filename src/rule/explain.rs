@@ -9,8 +9,9 @@ use super::{
     hits::{self, Labelled},
     matcher::{Matcher, Scratch},
     near::gap,
-    program::{Node, NodeId, Program, Slice},
+    program::{Node, NodeId, Program, Slice, View},
     query::{self, NearKind},
+    vocabulary::Atom,
 };
 use crate::{
     model::{Feed, Hit, Item},
@@ -152,11 +153,14 @@ fn failed(
                 let closest = any
                     .iter()
                     .max_by(|left, right| score(&left.tree).total_cmp(&score(&right.tree)));
-                let near = closest.map(|entry| miss(&entry.tree)).unwrap_or_default();
-                format!(
-                    "any: none of {} entries matches; closest: {near}",
-                    any.len()
-                )
+                match closest.filter(|entry| score(&entry.tree) > 0.0) {
+                    Some(entry) => format!(
+                        "any: none of {} entries matches; closest: {}",
+                        any.len(),
+                        miss(&entry.tree)
+                    ),
+                    None => format!("any: no word of its {} entries", any.len()),
+                }
             }
         });
     }
@@ -334,8 +338,29 @@ fn own_miss(matcher: &mut Matcher<'_>, node: NodeId, tree: &QueryExplanation) ->
             near_miss(matcher, left, right, kind, &tree.label)
         }
         Node::Near { .. } => None,
+        Node::Atom { atom, view } => atom_miss(matcher, atom, view, &tree.label),
         Node::Phrase { phrase, .. } => phrase_miss(matcher, phrase),
         _ => None,
+    }
+}
+
+/// A word that stands elsewhere than the rule looks, or a field that it does not stand in.
+fn atom_miss(matcher: &Matcher<'_>, atom: Atom, view: View, label: &str) -> Option<String> {
+    let (name, is_field) = match view {
+        View::Title => ("title", false),
+        View::Lead => ("title and the first 60 words", false),
+        View::Text => ("text", false),
+        View::All => return None,
+        View::Url => ("url", true),
+        View::Author => ("author", true),
+        View::Category => ("categories", true),
+        View::Source => ("source", true),
+        View::Publisher => ("publisher", true),
+    };
+    let stands_elsewhere = matcher.scratch.page.signals.spans(atom).next().is_some();
+    match stands_elsewhere && !is_field {
+        true => Some(format!("`{label}` stands only outside the {name}")),
+        false => is_field.then(|| format!("no `{label}` in the {name}")),
     }
 }
 

@@ -206,8 +206,6 @@ pub struct Harvest {
     pub listed: Vec<ItemKey>,
     /// Those that were not seen before.
     pub new: Vec<Item>,
-    /// Who would push the feed.
-    pub announced: Announced,
     /// Those that were seen before with another title or summary.
     pub edited: Vec<Item>,
     /// Those that were seen before under another key, which is forgotten.
@@ -216,6 +214,8 @@ pub struct Harvest {
     pub unmarked: Vec<Item>,
     /// Most keys changed at once: how many items were recognised by other marks.
     pub storm: Option<usize>,
+    /// Who would push the feed.
+    pub announced: Announced,
     /// The rhythm, where this answer taught something about it.
     pub rhythm: Option<Rhythm>,
     /// Items were lost before this answer: the feed is asked at its interval until then.

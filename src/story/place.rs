@@ -38,6 +38,8 @@ const NAME_FACTOR: f32 = 1.3;
 const COPY_LIKENESS: f32 = 0.5;
 /// Shared wording without which the same title over another lead is another text.
 const SAME_TITLE_LIKENESS: f32 = 0.12;
+/// How alike two texts under one link are at least, to be one text that was retold.
+const SAME_PAGE_LIKENESS: f32 = 0.2;
 /// How alike (cosine of weights) two reports of one event are at least; more is asked the older the other is.
 const EVENT_LIKENESS: f32 = 0.36;
 /// So alike that nothing else is asked.
@@ -318,13 +320,17 @@ fn likeness(
         .then_some(Likeness::Event(shared.cosine))
 }
 
-/// The same page; or the same title, unless the leads are strangers; or the same wording under another title, unless that
+/// The same page, retold; or the same title, unless the leads are strangers; or the same wording under another title, unless that
 /// title is about something else: a lead that a site puts under everything makes no copies.
 fn is_copy(telling: &Telling, origin: &Origin, found: &Found, shared: &Shared) -> bool {
-    if found.has_link {
+    let wording = telling.sketch.likeness(&origin.sketch);
+    // A front page, a running page, a page of a list: many items may share a link and tell different things.
+    let has_no_words = telling.words.is_empty() || origin.words.is_empty();
+    let is_same_page =
+        shared.cosine >= SAME_PAGE_LIKENESS && shared.titled > 0 && !shared.has_conflict;
+    if found.has_link && (has_no_words || is_same_page) {
         return true;
     }
-    let wording = telling.sketch.likeness(&origin.sketch);
     if found.has_title {
         return match telling.has_lead && origin.has_lead {
             true => wording >= SAME_TITLE_LIKENESS,

@@ -97,8 +97,8 @@ impl Telling {
             wire: byline::wire(item, &publisher),
             publisher,
             title_key: title_key(&item.title),
-            link_key: (!item.url.is_empty())
-                .then(|| xxh3_64_with_seed(canonical_link(&item.url).as_bytes(), LINK_SEED)),
+            link_key: canonical_link(&item.url)
+                .map(|link| xxh3_64_with_seed(link.as_bytes(), LINK_SEED)),
             sketch: Sketch::of(&hashes),
             has_lead,
             words,
@@ -313,11 +313,14 @@ fn is_digest(title: &str) -> bool {
             .any(|phrase| spaced.contains(&format!(" {phrase} ")))
 }
 
-/// A link without what does not name the page: scheme, `www.`, fragment, campaign parameters, a closing slash.
-fn canonical_link(link: &str) -> String {
-    let Ok(url) = Url::parse(link) else {
-        return link.to_owned();
-    };
+/// A link without what does not name the page: scheme, `www.`, fragment, campaign parameters, a closing slash. `None` where it
+/// is no page of its own: a front page, or no address of the web.
+fn canonical_link(link: &str) -> Option<String> {
+    let url = Url::parse(link).ok()?;
+    let is_page = url.path().len() > 1 || url.query().is_some();
+    if !matches!(url.scheme(), "http" | "https") || !is_page {
+        return None;
+    }
     let host = url
         .host_str()
         .unwrap_or_default()
@@ -336,5 +339,5 @@ fn canonical_link(link: &str) -> String {
         .filter(|(name, _)| !names_no_page(name))
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    format!("{host}{path}?{}", query.join("&"))
+    Some(format!("{host}{path}?{}", query.join("&")))
 }

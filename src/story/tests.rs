@@ -249,6 +249,50 @@ fn copies_share_an_origin() {
 }
 
 #[test]
+fn one_link_under_different_reports_makes_no_copies() {
+    let at: Timestamp = "2024-12-06T00:00:00Z".parse().unwrap();
+    let place_of = |title: &str, past: &Memory| {
+        let item = Item {
+            title: title.to_owned(),
+            url: "https://example.org/live?utm_source=rss".to_owned(),
+            lang: Some("en".to_owned()),
+            ..Item::default()
+        };
+        let telling = Telling::of(&Feed::named("desk"), &item);
+        place(&telling, past, at).unwrap()
+    };
+    let mut desk = Desk::new();
+    let first = place_of("Syrian rebels enter Homs", &desk.past);
+    let joined = Joined {
+        story: None,
+        story_uid: "1".to_owned(),
+        text: None,
+        origin: "1".to_owned(),
+        publisher: "p".to_owned(),
+        is_another_item: true,
+        new_text: NewText {
+            keys: first.keys,
+            words: first.words,
+            is_representative: true,
+            ..NewText::default()
+        },
+    };
+    let decision = Decision {
+        joined: Some(joined),
+        ..Decision::default()
+    };
+    desk.past.record(at, &decision);
+    for (title, is_copy) in [
+        ("Rebels now hold all of Homs", true),
+        ("Ferry sinks off Lesbos", false),
+        ("Syrian rebels enter Palmyra", false),
+    ] {
+        let placed = place_of(title, &desk.past);
+        assert_eq!(placed.beside.is_some(), is_copy, "{title}");
+    }
+}
+
+#[test]
 fn what_gathers_many_events_swallows_none() {
     let day = "Israeli strikes hit Rafah, talks go on in Cairo, a ship was attacked off Yemen and protests were held in Amman.";
     check(

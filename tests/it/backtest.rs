@@ -135,6 +135,7 @@ DAY         ALERTS   ITEMS
 2024-12-08       1       1
 
 2 alerts from 3 matched items in 5 items, 2024-12-06 to 2024-12-08
+decided: 2 first-report, 1 same-origin
 1 item with an id that its feed had before left out
 "
     );

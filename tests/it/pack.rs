@@ -55,6 +55,46 @@ fn every_shipped_rule_has_a_class_and_headlines_of_both_kinds() {
     assert_eq!(Vec::from_iter(classes), CLASSES);
 }
 
+/// A document has room for every class, and for words that would silence a headline: how long a war has lasted, a year.
+const DISPATCH: &str = "\
+Vell promises arms as rebels push toward the capital of Orra
+Insurgents captured the northern city of Hama on Monday, a war monitor said, and were closing in on Homs.
+It was the fastest advance since the conflict began 13 years ago, after the truce that Hezbollah reached with Israel in 2019.
+Iran will send missiles, drones and military advisers to Syria, an official said. Hezbollah sent fighters into Homs overnight.
+Thousands of residents have fled Homs toward the coast; the mass exodus went on through the night.
+Russian airstrikes destroyed a bridge on the highway to slow the rebels, while the Syrian army was deploying reinforcements.
+";
+
+#[test]
+fn a_long_text_is_found_for_every_class_in_it() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("dispatch.txt");
+    std::fs::write(&path, DISPATCH).unwrap();
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/wirewatch.toml");
+    let output = Command::new(env!("CARGO_BIN_EXE_wirewatch"))
+        .arg("-c")
+        .arg(config)
+        .args(["scan", "--json"])
+        .arg(&path)
+        .env_remove("WIREWATCH_LOG")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let classes: BTreeSet<String> = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|alert| alert["tags"][0].as_str().unwrap().to_owned())
+        .collect();
+    let expected = [
+        "airstrike",
+        "ceasefire",
+        "deployment",
+        "displacement",
+        "rebel-advance",
+    ];
+    assert_eq!(Vec::from_iter(classes), expected);
+}
+
 /// A folder with two rules and five labelled items: one found rightly, one for the wrong class, one missed.
 struct Bench {
     folder: TempDir,

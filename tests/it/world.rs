@@ -13,14 +13,16 @@ use wirewatch::{
     config::{Config, PollSettings, StoreSettings, WebSettings},
     daemon::Node,
     envelope::{Envelope, HeaderText, NetError, Reply, Request, Response},
-    model::{Feed, PollLimits, Severity},
+    judge::{Edited, Past},
+    model::{Feed, Item, PollLimits, Severity, Validators},
     net::Net,
     notify::{
         Escalation, Hold, Notifier, Receiver, Wants,
         webhook::{self, Webhook},
     },
     rule::{Per, RuleSet, RuleSource, Text},
-    store::Store,
+    schedule::Rhythm,
+    store::{Decided, Harvest, PollOutcome, PollRecord, Store, StoreError},
     time::{self, Clock, Timestamp},
 };
 
@@ -57,6 +59,17 @@ pub enum Mood {
         status: u16,
         s: u64,
     },
+    /// Answers with this status and these headers; of a 200 the rest is as ever.
+    Says(u16, &'static [(&'static str, &'static str)]),
+    /// Redirects to this feed, which answers.
+    RedirectsTo {
+        feed: &'static str,
+        is_permanent: bool,
+    },
+    /// Answers as if nothing had changed, whatever is asked.
+    Lies,
+    /// A page that is no feed.
+    Page,
 }
 
 #[derive(Debug, Default)]
@@ -77,6 +90,8 @@ pub struct Asked {
     pub after: Duration,
     pub feed: String,
     pub is_conditional: bool,
+    /// Names in lower case.
+    pub headers: Vec<(String, Vec<u8>)>,
     pub status: u16,
 }
 
@@ -87,6 +102,8 @@ pub type Entry = (String, String, Timestamp);
 struct Server {
     mood: Mood,
     entries: Vec<Entry>,
+    /// What its document says beside its items.
+    channel: String,
     version: u32,
 }
 
@@ -150,6 +167,8 @@ impl ScriptedNet {
             "feeds" => script.feeds[&name].mood,
             _ => script.hooks.get(&name).copied().unwrap_or(Mood::Well),
         };
+        // What answers in the end.
+        let mut target = name.clone();
         let mut response = Response {
             status: 200,
             url: request.url.clone(),
@@ -164,10 +183,23 @@ impl ScriptedNet {
                     .headers
                     .push(("retry-after".to_owned(), s.to_string().into_bytes()));
             }
-            Mood::Well | Mood::LosesAnswers => {}
+            Mood::Says(status, headers) => {
+                response.status = status;
+                let headers = headers
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
+                response.headers.extend(headers);
+            }
+            Mood::RedirectsTo { feed, is_permanent } => {
+                response.url = format!("http://feeds/{feed}");
+                response.moved_to = is_permanent.then(|| response.url.clone());
+                target = feed.to_owned();
+            }
+            Mood::Lies => response.status = 304,
+            Mood::Well | Mood::LosesAnswers | Mood::Page => {}
         }
         if host == "feeds" {
-            let server = &script.feeds[&name];
+            let server = &script.feeds[&target];
             let is_conditional = request
                 .headers
                 .iter()
@@ -178,14 +210,14 @@ impl ScriptedNet {
                     .headers
                     .push(("link".to_owned(), link.into_bytes()));
             }
-            if response.status == 200 {
-                let etag = format!("\"{}\"", server.version);
-                match header(request, "if-none-match") == Some(etag.as_bytes()) {
+            if response.status == 200 && mood == Mood::Page {
+                response.body = b"<!doctype html><title>Log in</title>".to_vec();
+            } else if response.status == 200 {
+                let etag = server.etag();
+                match header(request, "if-none-match") == Some(&etag) {
                     true => response.status = 304,
                     false => {
-                        response
-                            .headers
-                            .push(("etag".to_owned(), etag.into_bytes()));
+                        response.headers.push(("etag".to_owned(), etag));
                         response.body = server.document().into_bytes();
                     }
                 }
@@ -194,6 +226,7 @@ impl ScriptedNet {
                 after,
                 feed: name,
                 is_conditional,
+                headers: plain_headers(request),
                 status: response.status,
             };
             script.requests.push(asked);
@@ -233,7 +266,25 @@ fn header<'a>(request: &'a Request, name: &str) -> Option<&'a [u8]> {
         })
 }
 
+fn plain_headers(request: &Request) -> Vec<(String, Vec<u8>)> {
+    let plain = |value: &HeaderText| match value {
+        HeaderText::Plain(bytes) => bytes.clone(),
+        HeaderText::Secret(_) => b"a secret".to_vec(),
+    };
+    let headers = request.headers.iter();
+    headers
+        .map(|(name, value)| (name.clone(), plain(value)))
+        .collect()
+}
+
 impl Server {
+    /// As odd as they come.
+    fn etag(&self) -> Vec<u8> {
+        let mut etag = b"W/\"a  \xe9\xff".to_vec();
+        etag.extend(format!("{}", self.version).into_bytes());
+        etag
+    }
+
     fn document(&self) -> String {
         let items: String = self
             .entries
@@ -248,7 +299,8 @@ impl Server {
             })
             .collect();
         format!(
-            "<?xml version=\"1.0\"?><rss version=\"2.0\"><channel><title>a feed</title>{items}</channel></rss>"
+            "<?xml version=\"1.0\"?><rss version=\"2.0\" xmlns:sy=\"http://purl.org/rss/1.0/modules/syndication/\"><channel><title>a feed</title>{}{items}</channel></rss>",
+            self.channel
         )
     }
 }
@@ -281,6 +333,7 @@ pub struct World {
     word: String,
     /// Rules beside the one that watches for the word.
     rules: Vec<RuleSource>,
+    interval: Duration,
 }
 
 impl World {
@@ -303,19 +356,10 @@ impl World {
             public_url: None,
             word: "signal".to_owned(),
             rules: Vec::new(),
+            interval: Duration::from_secs(60),
         };
         for feed in feeds {
-            let server = Server {
-                mood: Mood::Well,
-                entries: Vec::new(),
-                version: 1,
-            };
-            world
-                .script
-                .lock()
-                .unwrap()
-                .feeds
-                .insert((*feed).to_owned(), server);
+            world.add_server(feed);
         }
         world
     }
@@ -409,6 +453,70 @@ impl World {
         server.version += 1;
     }
 
+    /// The store remembers a poll of this feed just now that listed what it lists, and its rhythm until then.
+    pub async fn remember(&self, feed: &str, rhythm: Rhythm) {
+        let config = self.config();
+        let states = self
+            .store
+            .sync_feeds(config.feeds, self.now())
+            .await
+            .unwrap();
+        let state = states.iter().find(|state| state.name == feed).unwrap();
+        let (validators, new) = {
+            let script = self.script.lock().unwrap();
+            let server = &script.feeds[feed];
+            let items = server.entries.iter().map(|(id, title, published)| Item {
+                id: id.clone(),
+                title: title.clone(),
+                published: Some(*published),
+                ..Item::default()
+            });
+            let validators = Validators {
+                etag: Some(server.etag()),
+                last_modified: None,
+            };
+            (validators, items.collect::<Vec<_>>())
+        };
+        let outcome = PollOutcome::Items(Harvest {
+            validators,
+            listed: new.iter().map(Item::key).collect(),
+            new,
+            rhythm: Some(rhythm),
+            ..Harvest::default()
+        });
+        let next_poll = time::after(self.now(), self.interval);
+        let record = PollRecord::plain(state.id, self.now(), next_poll, outcome);
+        let judge_nothing = Box::new(
+            |_: &Item, _: Option<&Edited>, _: &dyn Past<Error = StoreError>| Ok(Decided::default()),
+        );
+        self.store.record_poll(record, judge_nothing).await.unwrap();
+    }
+
+    /// Feeds are polled so often from the next start on.
+    pub fn poll_every(&mut self, interval: Duration) {
+        self.interval = interval;
+    }
+
+    /// What the feed's document says of itself.
+    pub fn feed_says(&self, feed: &str, channel: &str) {
+        let mut script = self.script.lock().unwrap();
+        let server = script.feeds.get_mut(feed).unwrap();
+        channel.clone_into(&mut server.channel);
+        server.version += 1;
+    }
+
+    /// A server that the daemon does not know of yet.
+    pub fn add_server(&self, feed: &str) {
+        let server = Server {
+            mood: Mood::Well,
+            entries: Vec::new(),
+            channel: String::new(),
+            version: 1,
+        };
+        let mut script = self.script.lock().unwrap();
+        script.feeds.insert(feed.to_owned(), server);
+    }
+
     pub fn feed_is(&self, feed: &str, mood: Mood) {
         self.script
             .lock()
@@ -472,6 +580,7 @@ impl World {
             id: "watch".to_owned(),
             title: "The word was seen".to_owned(),
             severity: Severity::High,
+            tags: vec!["coast".to_owned()],
             any: vec![Text {
                 text: self.word.clone(),
                 place: Default::default(),
@@ -486,13 +595,14 @@ impl World {
         let (rules, _) = RuleSet::compile(rules, Vec::new()).unwrap();
         let feed = |name: &String| {
             let poll = PollLimits {
-                interval: Duration::from_secs(60),
+                interval: self.interval,
                 ..PollLimits::default()
             };
             Arc::new(Feed {
                 url: format!("http://feeds/{name}"),
                 publisher: name.split('-').next().unwrap_or(name).to_owned(),
                 lang: Some("en".to_owned()),
+                tags: vec![name.split('-').next().unwrap().to_owned()],
                 poll,
                 ..Feed::named(name)
             })

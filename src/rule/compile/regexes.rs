@@ -50,7 +50,12 @@ impl Compiler {
                     context.place,
                     Some(range),
                     message,
-                    "the syntax is that of Rust's regex crate: docs.rs/regex",
+                    match error {
+                        regex::Error::CompiledTooBig(_) => {
+                            "repeat fewer times, or seek a part of it"
+                        }
+                        _ => "the syntax is that of Rust's regex crate: docs.rs/regex",
+                    },
                 );
                 Err(Refused)
             }

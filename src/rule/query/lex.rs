@@ -358,7 +358,8 @@ fn pattern(word: &str, range: &Range<usize>) -> Result<Pattern, QueryError> {
 /// Operators of other dialects, misspelt and lower-case ones: as words they would silently match something else.
 fn refuse_foreign(word: &str, range: &Range<usize>) -> Result<(), QueryError> {
     let refuse = |message: String, help: String| {
-        let help = format!("{help}; in quotes it is a plain word");
+        let stop = if help.ends_with('?') { "" } else { ";" };
+        let help = format!("{help}{stop} in quotes it is a plain word");
         Err(QueryError::new(range.clone(), message, help))
     };
     let excluded = word.strip_prefix(['-', '!']);

@@ -424,6 +424,53 @@ fn an_explanation_shows_the_whole_tree() {
     );
 }
 
+fn check_miss(rule: RuleSource, item: Item, wanted: &str) {
+    let query = rule.any.first().map(|text| text.text.clone());
+    let set = compiled(rule, Vec::new());
+    let why = set.explain(&Feed::named("test"), &item);
+    let failed = why.first().and_then(|why| why.failed.as_deref());
+    assert_eq!(failed, Some(wanted), "{query:?} on {:?}", item.title);
+}
+
+#[test]
+fn a_miss_names_what_was_missing() {
+    let near = "Rebels, after one long and bloody week around the old city, capture Homs";
+    check_miss(
+        rule(&["rebel NEAR/8 capture"]),
+        title(near),
+        "any: `capture` is 10 words from `Rebels`; NEAR/8",
+    );
+    check_miss(
+        rule(&["rebel NOT NEAR/3 Wilson"]),
+        title("Ferries stop"),
+        "any: no `rebel`",
+    );
+    check_miss(
+        rule(&["rebel NOT NEAR/3 Wilson"]),
+        title("Rebel Wilson"),
+        "any: `Wilson` is 0 words from `Rebel`; NOT NEAR/3",
+    );
+    check_miss(
+        rule(&["rebel", "insurgent"]),
+        title("Ferries stop"),
+        "any: no word of its 2 entries",
+    );
+    check_miss(
+        rule(&["publisher:bbc AND rebel"]),
+        title("Rebels"),
+        "any: no `bbc` in the publisher",
+    );
+    let below = Item {
+        summary: "Rebels advance".to_owned(),
+        ..title("Ferries stop")
+    };
+    check_miss(
+        rule(&["title:rebel AND text:advance"]),
+        below,
+        "any: `rebel` stands only outside the title",
+    );
+}
+
 fn check_warnings(rules: Vec<RuleSource>, lists: Vec<ListSource>, wanted: &[&str]) {
     let (_, warnings) = RuleSet::compile(rules, lists).expect("compiles");
     assert!(warnings.iter().all(|warning| warning.is_warning));

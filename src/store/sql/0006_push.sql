@@ -26,4 +26,4 @@ CREATE INDEX subscription_feed ON subscription (feed);
 CREATE INDEX subscription_due ON subscription (due);
 
 -- For the count of what was given up.
-CREATE INDEX delivery_dead ON delivery (receiver) WHERE state = 'dead';
+CREATE INDEX delivery_dead_receiver ON delivery (receiver) WHERE state = 'dead';
