@@ -5,7 +5,6 @@ ALTER TABLE delivery ADD COLUMN bundle INTEGER;
 CREATE INDEX delivery_bundle ON delivery (bundle) WHERE bundle IS NOT NULL;
 CREATE INDEX delivery_sent ON delivery (receiver, settled) WHERE state = 'done';
 CREATE INDEX delivery_receiver ON delivery (receiver, owed_since);
-CREATE INDEX delivery_dead ON delivery (settled) WHERE state = 'dead';
 
 CREATE TABLE bundle (
     id     INTEGER PRIMARY KEY,
