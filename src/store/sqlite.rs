@@ -1,8 +1,9 @@
 //! SQLite behind the door: one writer thread that commits in groups, one reader beside it.
 //!
 //! Under load, many polls end at once and a commit costs milliseconds of `fsync`: the writer takes what waits, runs each
-//! request in its own savepoint, commits once, and only then answers. A failed request rolls back alone. A database in
-//! memory is called in place instead, so that a scenario in virtual time repeats to the byte.
+//! request in its own savepoint, commits once, and only then answers. A failed request rolls back alone. What nobody waits
+//! for lingers a moment and shares the next commit. A database in memory is called in place instead, so that a scenario in
+//! virtual time repeats to the byte.
 
 use std::{
     fs::File,
@@ -27,18 +28,24 @@ const MIGRATIONS: &[&str] = &[
     include_str!("sql/0004_stories.sql"),
     include_str!("sql/0005_receivers.sql"),
     include_str!("sql/0006_push.sql"),
+    include_str!("sql/0007_lag.sql"),
 ];
 /// Requests that wait for the writer; beyond them callers wait.
 const WAITING_MAX: usize = 1024;
 /// Requests in one commit.
 const GROUP_MAX: usize = 256;
+/// How long what nobody waits for may wait for company: ten thousand feeds asked every minute then cost ten commits a second
+/// and not a hundred and sixty. It is what a power cut may forget of polls that found nothing.
+const LINGER: Duration = Duration::from_millis(100);
 /// Up to this size the whole database is checked before the daemon is ready.
 const CHECK_WHOLE_BYTES_MAX: u64 = 256 << 20;
 /// How long a reader waits for a checkpoint or another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 type Answer = Box<dyn FnOnce(Result<(), &StoreError>) + Send>;
-type Request = Box<dyn FnOnce(&Connection) -> Answer + Send>;
+/// Runs in the writer's transaction; where there is none, it is told why and does nothing.
+type Request = Box<dyn FnOnce(Result<&Connection, &StoreError>) -> Answer + Send>;
+type Lingering = Mutex<Vec<Request>>;
 
 /// A handle on the store; clones share it.
 #[derive(Clone)]
@@ -53,6 +60,8 @@ enum Inner {
         reader: Option<Arc<Mutex<Connection>>>,
         /// Taken before a thread is: those who wait for the reader hold no thread each.
         reading: tokio::sync::Mutex<()>,
+        /// What nobody waits for; the writer's next group begins with it.
+        lingering: Arc<Lingering>,
         /// Held for as long as this daemon owns the store.
         _lock: Option<File>,
     },
@@ -145,6 +154,7 @@ impl Store {
             thread: None,
             reader: Some(Arc::new(Mutex::new(reader))),
             reading: tokio::sync::Mutex::new(()),
+            lingering: Arc::default(),
             _lock: None,
         })))
     }
@@ -189,21 +199,50 @@ impl Store {
                 ..
             } => {
                 let (answer, answered) = oneshot::channel();
-                let request: Request = Box::new(move |connection| {
-                    let outcome = in_savepoint(connection, doing, work);
-                    Box::new(move |committed| {
-                        let outcome = match committed {
-                            Ok(()) => outcome,
-                            Err(error) => Err(StoreError::Failed(format!("{doing}: {error}"))),
-                        };
-                        // A caller that went away does not want the answer.
-                        let _ = answer.send(outcome);
-                    })
+                // A caller that went away does not want the answer.
+                let request = request(doing, work, |outcome| {
+                    let _ = answer.send(outcome);
                 });
                 let stopped = || StoreError::Failed(format!("{doing}: the store has stopped"));
                 writer.send(request).await.map_err(|_| stopped())?;
                 answered.await.map_err(|_| stopped())?
             }
+        }
+    }
+
+    /// Runs `work` in a transaction soon, before every later write, and calls `done` when it is on the disk. What has not run
+    /// when the machine dies is as if it had never been asked for; a store that is dropped runs it first.
+    pub(super) async fn write_soon<T, F, D>(&self, doing: &'static str, work: F, done: D)
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        D: FnOnce(Result<T, StoreError>) + Send + 'static,
+    {
+        let Inner::File {
+            writer: Some(writer),
+            lingering,
+            ..
+        } = &*self.0
+        else {
+            return done(self.write(doing, work).await);
+        };
+        let waiting = {
+            let mut lingering = lingering.lock().unwrap_or_else(PoisonError::into_inner);
+            lingering.push(request(doing, work, done));
+            lingering.len()
+        };
+        if waiting == 1 {
+            let writer = writer.downgrade();
+            tokio::spawn(async move {
+                tokio::time::sleep(LINGER).await;
+                if let Some(writer) = writer.upgrade() {
+                    // Gone, it has run what lingered.
+                    let _ = writer.send(nothing()).await;
+                }
+            });
+        } else if waiting >= GROUP_MAX {
+            // Nobody polls on while the disk does not keep up.
+            let _ = writer.send(nothing()).await;
         }
     }
 
@@ -299,6 +338,33 @@ pub(super) fn failed(doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreEr
     move |error| StoreError::Failed(format!("{doing}: {error}"))
 }
 
+/// `work` as the writer runs it; `done` is told once it is committed, or why it is not.
+fn request<T, F, D>(doing: &'static str, work: F, done: D) -> Request
+where
+    T: Send + 'static,
+    F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    D: FnOnce(Result<T, StoreError>) + Send + 'static,
+{
+    Box::new(move |connection| {
+        let refused = move |error: &StoreError| StoreError::Failed(format!("{doing}: {error}"));
+        let outcome = match connection {
+            Ok(connection) => in_savepoint(connection, doing, work),
+            Err(error) => Err(refused(error)),
+        };
+        Box::new(move |committed| {
+            done(match committed {
+                Ok(()) => outcome,
+                Err(error) => Err(refused(error)),
+            });
+        })
+    })
+}
+
+/// Wakes the writer for what lingers.
+fn nothing() -> Request {
+    Box::new(|_| Box::new(|_| ()))
+}
+
 fn in_savepoint<T>(
     connection: &Connection,
     doing: &'static str,
@@ -345,15 +411,18 @@ fn started(
     lock: Option<File>,
 ) -> Result<Store, StoreError> {
     let (sender, receiver) = mpsc::channel(WAITING_MAX);
+    let lingering = Arc::<Lingering>::default();
+    let taken = lingering.clone();
     let thread = std::thread::Builder::new()
         .name("store-writer".to_owned())
-        .spawn(move || write_in_groups(connection, receiver))
+        .spawn(move || write_in_groups(connection, receiver, &taken))
         .map_err(|error| StoreError::Failed(format!("cannot start the store's thread: {error}")))?;
     Ok(Store(Arc::new(Inner::File {
         writer: Some(sender),
         thread: Some(thread),
         reader: Some(Arc::new(Mutex::new(reader))),
         reading: tokio::sync::Mutex::new(()),
+        lingering,
         _lock: lock,
     })))
 }
@@ -362,35 +431,48 @@ fn run_cached(connection: &Connection, statement: &str) -> rusqlite::Result<usiz
     connection.prepare_cached(statement)?.execute([])
 }
 
-fn write_in_groups(mut connection: Connection, mut requests: mpsc::Receiver<Request>) {
-    let mut answers: Vec<Answer> = Vec::new();
+fn write_in_groups(
+    mut connection: Connection,
+    mut requests: mpsc::Receiver<Request>,
+    lingering: &Lingering,
+) {
+    let take_lingering =
+        || std::mem::take(&mut *lingering.lock().unwrap_or_else(PoisonError::into_inner));
     while let Some(first) = requests.blocking_recv() {
-        let committed = (|| {
-            let transaction = connection
-                .transaction_with_behavior(TransactionBehavior::Immediate)
-                .map_err(failed("cannot begin a transaction"));
-            let transaction = match transaction {
-                Ok(transaction) => transaction,
-                Err(error) => {
-                    // Dropping the request drops its answer: the caller hears that the store did not do it.
-                    tracing::error!(%error, "store cannot write");
-                    drop(first);
-                    return Err(error);
-                }
-            };
-            answers.push(first(&transaction));
-            // A full disk makes SQLite roll the whole group back by itself: then nothing more may run as if inside it.
-            while answers.len() < GROUP_MAX
-                && !transaction.is_autocommit()
-                && let Ok(next) = requests.try_recv()
-            {
-                answers.push(next(&transaction));
+        let mut group = take_lingering();
+        group.push(first);
+        write_group(&mut connection, group, || requests.try_recv().ok());
+    }
+    write_group(&mut connection, take_lingering(), || None);
+}
+
+/// Runs the requests, and more while there are any, in one transaction, and answers them all.
+fn write_group(
+    connection: &mut Connection,
+    group: Vec<Request>,
+    mut more: impl FnMut() -> Option<Request>,
+) {
+    let mut group = group.into_iter();
+    let mut answers: Vec<Answer> = Vec::with_capacity(group.len());
+    let committed = (|| {
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(failed("cannot begin a transaction"))?;
+        // A full disk makes SQLite roll the whole group back by itself: then nothing more may run as if inside it.
+        while !transaction.is_autocommit() {
+            let next = group.next();
+            match next.or_else(|| (answers.len() < GROUP_MAX).then(&mut more)?) {
+                Some(request) => answers.push(request(Ok(&transaction))),
+                None => break,
             }
-            transaction.commit().map_err(failed("cannot commit"))
-        })();
-        for answer in answers.drain(..) {
-            answer(committed.as_ref().copied());
         }
+        transaction.commit().map_err(failed("cannot commit"))
+    })();
+    if let Err(error) = &committed {
+        answers.extend(group.map(|request| request(Err(error))));
+    }
+    for answer in answers {
+        answer(committed.as_ref().copied());
     }
 }
 

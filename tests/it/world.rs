@@ -480,7 +480,7 @@ impl World {
         let outcome = PollOutcome::Items(Harvest {
             validators,
             listed: new.iter().map(Item::key).collect(),
-            new,
+            new: new.into_iter().map(Into::into).collect(),
             rhythm: Some(rhythm),
             ..Harvest::default()
         });
