@@ -14,9 +14,11 @@ mod judged;
 mod notices;
 mod outbox;
 mod polls;
+mod schema;
 mod sqlite;
 mod stories;
 mod subscriptions;
+mod writer;
 
 use std::{path::PathBuf, time::Duration};
 
