@@ -161,7 +161,7 @@ impl Poller {
             .filter(|state| state.gone.is_none())
             .filter_map(|state| {
                 let feed = watched.feeds.get(&state.id)?;
-                let PollLimits { interval, .. } = feed.poll;
+                let PollLimits { interval, .. } = *feed.poll;
                 let due = schedule::replan(&feed.poll, state.plan, state.last_poll, state.failures);
                 Some(Planned {
                     key: state.id,

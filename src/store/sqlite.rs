@@ -70,7 +70,7 @@ impl Store {
         let lock = take_lock(path)?;
         let mut connection = Connection::open(path).map_err(|error| opened_badly(path, &error))?;
         connection
-            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -16384;")
+            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -8192;")
             .map_err(|error| opened_badly(path, &error))?;
         configure(&connection).map_err(|error| opened_badly(path, &error))?;
         migrate(&mut connection, path)?;

@@ -594,10 +594,10 @@ impl World {
         };
         let (rules, _) = RuleSet::compile(rules, Vec::new()).unwrap();
         let feed = |name: &String| {
-            let poll = PollLimits {
+            let poll = Arc::new(PollLimits {
                 interval: self.interval,
                 ..PollLimits::default()
-            };
+            });
             Arc::new(Feed {
                 url: format!("http://feeds/{name}"),
                 publisher: name.split('-').next().unwrap_or(name).to_owned(),
