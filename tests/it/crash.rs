@@ -132,7 +132,9 @@ async fn all_revisions_arrived(world: &World, hook: &str) -> Result<(), TestCase
     let mut owed = BTreeSet::new();
     let alerts = world.store().alerts(Default::default()).await.unwrap();
     // Notices go to the operator alone, and this world has none.
-    let news = alerts.iter().filter(|row| !row.alert.rule.starts_with("notice."));
+    let news = alerts
+        .iter()
+        .filter(|row| !row.alert.rule.starts_with("notice."));
     for row in news {
         owed.extend(
             (1..=u64::from(row.alert.revision)).map(|revision| (row.alert.id.clone(), revision)),
