@@ -53,8 +53,13 @@ impl Store {
     /// # Errors
     /// When SQLite has no memory for it.
     pub fn in_memory() -> Result<Store, StoreError> {
-        let mut connection =
-            Connection::open_in_memory().map_err(failed("cannot open a database in memory"))?;
+        let cannot = failed("cannot open a database in memory");
+        // Nobody else reaches this connection but through the lock below.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_in_memory_with_flags(flags).map_err(&cannot)?;
+        configure(&connection).map_err(&cannot)?;
         migrate(&mut connection, Path::new(":memory:"))?;
         Ok(Store(Arc::new(Inner::Inline(Mutex::new(connection)))))
     }
@@ -92,7 +97,7 @@ impl Store {
         .map_err(|error| opened_badly(path, &error))?;
         connection
             .execute_batch("PRAGMA synchronous = FULL")
-            .and_then(|()| connection.busy_timeout(BUSY_TIMEOUT))
+            .and_then(|()| configure(&connection))
             .map_err(|error| opened_badly(path, &error))?;
         Ok(file(Some(Writer::start(connection)?), reader, None))
     }
@@ -348,7 +353,7 @@ fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// What holds for every connection to a file.
+/// What holds for every connection.
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(128);
