@@ -113,7 +113,7 @@ pub struct Poller {
     owed: Arc<Notify>,
     /// Rung when a hub is to be asked for something.
     hubs_changed: Arc<Notify>,
-    tally: Tally,
+    tally: Arc<Tally>,
     thinkers: Thinkers,
     urgent: Urgent,
     recording: Recording,
@@ -147,7 +147,7 @@ impl Poller {
             agenda: Mutex::new(Agenda::new(1)),
             owed,
             hubs_changed,
-            tally: Tally::default(),
+            tally: Arc::default(),
             thinkers: Thinkers::start(clock)?,
             urgent: Urgent::default(),
             recording: Recording::default(),
@@ -361,6 +361,7 @@ impl Poller {
             }
         };
         let matched_at = self.clock.now();
+        let is_quiet = hits.is_empty();
         let is_first_contact = state.first_contact.is_none();
         let judge = {
             let (feed, watched, clock) = (feed.clone(), watched.clone(), self.clock);
@@ -404,7 +405,7 @@ impl Poller {
             true => Polled::First,
             false => Polled::Answered,
         };
-        let (next_poll, recorded) = self.record(visit, outcome, polled, judge).await?;
+        let (next_poll, recorded) = self.record(visit, outcome, polled, judge, is_quiet).await?;
         self.announce(feed, &recorded);
         self.hurry_with(&recorded.alerts).await?;
         Ok(next_poll)
@@ -422,16 +423,20 @@ impl Poller {
                 Ok(Decided::default())
             },
         );
-        let (next_poll, _) = self.record(visit, outcome, polled, judge_nothing).await?;
+        let (next_poll, _) = self
+            .record(visit, outcome, polled, judge_nothing, true)
+            .await?;
         Ok(next_poll)
     }
 
+    /// Records a poll; a quiet one, of which no rule wants to know anything, without waiting for the disk.
     async fn record(
         &self,
         visit: &Visit<'_>,
         outcome: PollOutcome,
         polled: Polled,
         judge: Judge,
+        is_quiet: bool,
     ) -> Result<(Timestamp, Recorded), StoreError> {
         let Visit {
             feed,
@@ -470,7 +475,7 @@ impl Poller {
             notices_to: visit.watched.notices_to.clone(),
             outcome,
         };
-        if is_quiet(&poll) {
+        if is_quiet && may_linger(&poll) {
             self.record_soon(feed, poll).await;
             self.tally.note(state.id, contact);
             changed.log(feed, state);
@@ -490,13 +495,16 @@ impl Poller {
         Ok((plan.next_poll, recorded))
     }
 
-    /// Records a poll that found nothing without waiting for it: lost with the machine, the feed is only asked again.
+    /// Records a poll that nobody waits for: lost with the machine, the feed is only asked again, and lists its items again.
     async fn record_soon(&self, feed: &Arc<Feed>, poll: PollRecord) {
         let (feed, recording) = (feed.clone(), self.recording.clone());
-        let hubs_changed = self.hubs_changed.clone();
+        let (hubs_changed, tally) = (self.hubs_changed.clone(), self.tally.clone());
         let done = move |recorded: Result<Recorded, StoreError>| match recorded {
             Ok(recorded) => {
                 recording.works();
+                tally
+                    .new_items
+                    .fetch_add(recorded.new_items, Ordering::Relaxed);
                 if recorded.has_hub_changed {
                     hubs_changed.notify_one();
                 }
@@ -526,14 +534,13 @@ impl Poller {
     }
 }
 
-/// Whether a poll found nothing that anyone waits for.
-fn is_quiet(poll: &PollRecord) -> bool {
-    let is_nothing = match &poll.outcome {
-        PollOutcome::Unchanged | PollOutcome::Failed { .. } => true,
-        PollOutcome::Items(harvest) => harvest.brings_nothing(),
-        PollOutcome::Pushed(_) | PollOutcome::Gone { .. } => false,
-    };
-    is_nothing && poll.notices.is_empty()
+/// Whether a poll that caused no alert may be recorded a moment later: a hub is told that its push is taken once it is.
+fn may_linger(poll: &PollRecord) -> bool {
+    let is_polled = !matches!(
+        poll.outcome,
+        PollOutcome::Pushed(_) | PollOutcome::Gone { .. }
+    );
+    is_polled && poll.notices.is_empty()
 }
 
 fn owed_to(judged: &judge::Judged, receivers: &[Arc<Receiver>]) -> Vec<String> {
