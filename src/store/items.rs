@@ -143,13 +143,36 @@ pub(super) fn insert_item(
         })
         .map_err(&cannot)?;
     let number = connection.last_insert_rowid();
-    see(connection, record.feed, item, Some(number), today)?;
+    write_seen(
+        connection,
+        INSERT_SEEN,
+        record.feed,
+        item,
+        Some(number),
+        today,
+    )?;
     Ok(Some(number))
 }
+
+/// It is known not to be there: a statement that may find it costs more.
+const INSERT_SEEN: &str = "INSERT INTO seen (feed, key, listed_day, item, words, moment, page, name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+const SEE_AGAIN: &str = "INSERT INTO seen (feed, key, listed_day, item, words, moment, page, name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT DO UPDATE SET item = coalesce(excluded.item, item), words = excluded.words, moment = excluded.moment,
+                    page = excluded.page, name = excluded.name";
 
 /// Remembers that the feed listed an item, and the marks of it.
 pub(super) fn see(
     connection: &Connection,
+    feed: FeedId,
+    item: &Item,
+    today: i64,
+) -> Result<(), StoreError> {
+    write_seen(connection, SEE_AGAIN, feed, item, None, today)
+}
+
+fn write_seen(
+    connection: &Connection,
+    sql: &str,
     feed: FeedId,
     item: &Item,
     number: Option<i64>,
@@ -163,14 +186,19 @@ pub(super) fn see(
         name,
     } = marks(item);
     connection
-        .prepare_cached(
-            "INSERT INTO seen (feed, key, listed_day, item, words, moment, page, name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-             ON CONFLICT DO UPDATE SET item = coalesce(excluded.item, item), words = excluded.words, moment = excluded.moment,
-                    page = excluded.page, name = excluded.name",
-        )
+        .prepare_cached(sql)
         .and_then(|mut statement| {
             let mark = |mark: Option<ItemKey>| mark.map(signed);
-            statement.execute(params![feed.0, signed(key), today, number, signed(words), mark(moment), mark(page), mark(name)])
+            statement.execute(params![
+                feed.0,
+                signed(key),
+                today,
+                number,
+                signed(words),
+                mark(moment),
+                mark(page),
+                mark(name)
+            ])
         })
         .map_err(failed("cannot remember an item"))?;
     Ok(())

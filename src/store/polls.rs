@@ -10,7 +10,7 @@ use super::{
     judged::record_decision,
     notices::note,
     sqlite::failed,
-    stories::Rows,
+    stories::{Finder, Rows},
     subscriptions::note_announced,
 };
 use crate::{
@@ -46,6 +46,7 @@ impl Store {
         record: PollRecord,
         mut judge: Judge,
     ) -> Result<Recorded, StoreError> {
+        let finder = self.finder();
         self.write("cannot record a poll", move |connection| {
             let cannot = failed("cannot record a poll");
             let mut recorded = match &record.outcome {
@@ -53,14 +54,14 @@ impl Store {
                     let announced = &harvest.announced;
                     let has_hub_changed =
                         note_announced(connection, record.feed, announced, record.at)?;
-                    let recorded = record_items(connection, &record, harvest, &mut judge)?;
+                    let recorded = record_items(connection, &finder, &record, harvest, &mut judge)?;
                     Recorded {
                         has_hub_changed,
                         ..recorded
                     }
                 }
                 PollOutcome::Pushed(harvest) => {
-                    record_push(connection, &record, harvest, &mut judge)?
+                    record_push(connection, &finder, &record, harvest, &mut judge)?
                 }
                 outcome => {
                     record_answer(connection, &record, outcome).map_err(&cannot)?;
@@ -120,11 +121,12 @@ fn record_answer(
 /// What a hub brought: new items, and nothing else that a poll would change.
 fn record_push(
     connection: &Connection,
+    finder: &Finder,
     record: &PollRecord,
     harvest: &Harvest,
     judge: &mut Judge,
 ) -> Result<Recorded, StoreError> {
-    let recorded = record_listed(connection, record, harvest, judge)?;
+    let recorded = record_listed(connection, finder, record, harvest, judge)?;
     if recorded.new_items > 0 {
         connection
             .prepare_cached(
@@ -150,6 +152,7 @@ fn newest(record: &PollRecord, harvest: &Harvest) -> i64 {
 /// The items of a document, judged where they are new, and what they teach of the feed's rhythm.
 fn record_listed(
     connection: &Connection,
+    finder: &Finder,
     record: &PollRecord,
     harvest: &Harvest,
     judge: &mut Judge,
@@ -158,6 +161,7 @@ fn record_listed(
     let mut recorded = Recorded::default();
     let at = record.at.as_millisecond();
     let today = at.div_euclid(DAY_MS);
+    let past = Rows::of(connection, finder);
     for (old, item) in &harvest.renamed {
         rename(connection, record.feed, *old, item, today)?;
     }
@@ -166,19 +170,33 @@ fn record_listed(
             continue;
         };
         recorded.new_items += 1;
-        let decided = judge(item, None, &Rows(connection))?;
-        record_decision(connection, record.at, item_id, &decided, &mut recorded)?;
+        let decided = judge(item, None, &past)?;
+        record_decision(
+            connection,
+            &past,
+            record.at,
+            item_id,
+            &decided,
+            &mut recorded,
+        )?;
     }
     for item in &harvest.edited {
         let Some((item_id, edited)) = edit_item(connection, record, item)? else {
             continue;
         };
         recorded.edited_items += 1;
-        let decided = judge(item, Some(&edited), &Rows(connection))?;
-        record_decision(connection, record.at, item_id, &decided, &mut recorded)?;
+        let decided = judge(item, Some(&edited), &past)?;
+        record_decision(
+            connection,
+            &past,
+            record.at,
+            item_id,
+            &decided,
+            &mut recorded,
+        )?;
     }
     for item in &harvest.unmarked {
-        see(connection, record.feed, item, None, today)?;
+        see(connection, record.feed, item, today)?;
     }
     // What the feed lists is remembered for as long as it does; once a day is often enough to write it down.
     let mut list = connection
@@ -202,13 +220,14 @@ fn record_listed(
 
 fn record_items(
     connection: &Connection,
+    finder: &Finder,
     record: &PollRecord,
     harvest: &Harvest,
     judge: &mut Judge,
 ) -> Result<Recorded, StoreError> {
     let cannot = failed("cannot record a poll");
     let at = record.at.as_millisecond();
-    let recorded = record_listed(connection, record, harvest, judge)?;
+    let recorded = record_listed(connection, finder, record, harvest, judge)?;
     connection
         .prepare_cached(
             "UPDATE feed SET etag = :etag, last_modified = :last_modified, next_poll = :next, pace = :pace, not_before = :not_before,

@@ -15,7 +15,7 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, config::DbConfig};
 use tokio::sync::{mpsc, oneshot};
 
-use super::StoreError;
+use super::{StoreError, stories::Finder};
 
 /// "wire" as a number, in the header of each of our databases.
 const APPLICATION_ID: i32 = 0x7769_7265;
@@ -27,6 +27,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("sql/0004_stories.sql"),
     include_str!("sql/0005_receivers.sql"),
     include_str!("sql/0006_push.sql"),
+    include_str!("sql/0007_recent.sql"),
 ];
 /// Requests that wait for the writer; beyond them callers wait.
 const WAITING_MAX: usize = 1024;
@@ -42,7 +43,7 @@ type Request = Box<dyn FnOnce(&Connection) -> Answer + Send>;
 
 /// A handle on the store; clones share it.
 #[derive(Clone)]
-pub struct Store(Arc<Inner>);
+pub struct Store(Arc<Inner>, Finder);
 
 enum Inner {
     /// In memory: called in place.
@@ -93,7 +94,10 @@ impl Store {
         let mut connection =
             Connection::open_in_memory().map_err(failed("cannot open a database in memory"))?;
         migrate(&mut connection, Path::new(":memory:"))?;
-        Ok(Store(Arc::new(Inner::Inline(Mutex::new(connection)))))
+        Ok(Store(
+            Arc::new(Inner::Inline(Mutex::new(connection))),
+            Finder::default(),
+        ))
     }
 
     /// Opens the daemon's store, made if there is none, checked and brought to this version's schema.
@@ -140,13 +144,16 @@ impl Store {
     /// `Missing` where there is no database; `Foreign` or `Damaged` where it cannot be read.
     pub fn open_to_read(path: &Path) -> Result<Store, StoreError> {
         let reader = open_known(path)?;
-        Ok(Store(Arc::new(Inner::File {
-            writer: None,
-            thread: None,
-            reader: Some(Arc::new(Mutex::new(reader))),
-            reading: tokio::sync::Mutex::new(()),
-            _lock: None,
-        })))
+        Ok(Store(
+            Arc::new(Inner::File {
+                writer: None,
+                thread: None,
+                reader: Some(Arc::new(Mutex::new(reader))),
+                reading: tokio::sync::Mutex::new(()),
+                _lock: None,
+            }),
+            Finder::default(),
+        ))
     }
 
     /// The daemon that owns the store at this path, as `process 1234`, where one runs.
@@ -160,6 +167,10 @@ impl Store {
             }
             _ => None,
         }
+    }
+
+    pub(super) fn finder(&self) -> Finder {
+        self.1.clone()
     }
 
     /// Whether it lives in memory, where no other process can reach it.
@@ -349,13 +360,16 @@ fn started(
         .name("store-writer".to_owned())
         .spawn(move || write_in_groups(connection, receiver))
         .map_err(|error| StoreError::Failed(format!("cannot start the store's thread: {error}")))?;
-    Ok(Store(Arc::new(Inner::File {
-        writer: Some(sender),
-        thread: Some(thread),
-        reader: Some(Arc::new(Mutex::new(reader))),
-        reading: tokio::sync::Mutex::new(()),
-        _lock: lock,
-    })))
+    Ok(Store(
+        Arc::new(Inner::File {
+            writer: Some(sender),
+            thread: Some(thread),
+            reader: Some(Arc::new(Mutex::new(reader))),
+            reading: tokio::sync::Mutex::new(()),
+            _lock: lock,
+        }),
+        Finder::default(),
+    ))
 }
 
 fn run_cached(connection: &Connection, statement: &str) -> rusqlite::Result<usize> {
@@ -552,18 +566,12 @@ fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     if bytes <= CHECK_WHOLE_BYTES_MAX {
         return quick_check(connection, path, "PRAGMA quick_check(1)");
     }
-    for table in [
-        "feed",
-        "alert",
-        "revision",
-        "delivery",
-        "receiver",
-        "notice",
-        "store_key",
-        "subscription",
-        "story",
-        "story_key",
-    ] {
+    let cannot = |error: rusqlite::Error| opened_badly(path, &error);
+    let tables: Vec<String> = connection
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT IN ('item', 'seen', 'judgement', 'text', 'told')")
+        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+        .map_err(cannot)?;
+    for table in tables {
         quick_check(connection, path, &format!("PRAGMA quick_check({table})"))?;
     }
     Ok(())

@@ -16,7 +16,7 @@ pub const STORY_ALIVE: Duration = Duration::from_secs(72 * 3600);
 /// How long a story takes further reports, counted from the first.
 const STORY_REPORTS: Duration = STORY_ALIVE;
 /// How long it takes further copies of its texts.
-const STORY_LIFE: Duration = Duration::from_secs(7 * 86_400);
+pub const STORY_LIFE: Duration = Duration::from_secs(7 * 86_400);
 /// Texts of a story that others are compared with: the first ones, so that a story cannot wander.
 const REPRESENTATIVES_MAX: usize = 8;
 /// Words that a text is compared by, the weightiest.

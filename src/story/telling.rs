@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     Sketch, byline, publisher_of_item,
-    weigh::{Word, hash_of, share_of, stem_of},
+    weigh::{SHARE_SAYING, Word, hash_of, share_of, stem_of},
 };
 
 /// Titles of fewer words ("Live updates", "Breaking news") are too common to link items by.
@@ -76,6 +76,9 @@ impl Telling {
                 continue;
             }
             let (share, is_common) = share_of(lang, &read.stem, read.hash);
+            if share > SHARE_SAYING {
+                continue;
+            }
             words.push(Word {
                 word: read.hash,
                 share,
