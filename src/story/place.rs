@@ -22,13 +22,15 @@ const REPRESENTATIVES_MAX: usize = 8;
 /// Words that a text is compared by, the weightiest.
 const WORDS_MAX: usize = 24;
 /// Words that a text is found by.
-const WORD_KEYS_MAX: usize = 10;
+const WORD_KEYS_MAX: usize = 12;
 /// Less rare words find too many texts to be looked at.
 const KEY_RARITY_MIN: f32 = 2.5;
 /// Texts looked up under one key, the newest.
 pub const KEY_TEXTS_MAX: usize = 32;
 /// Texts compared for one item.
-const CANDIDATES_MAX: usize = 24;
+const CANDIDATES_MAX: usize = 16;
+/// Rare words that two texts share at least before it is worth comparing them.
+const SHARED_KEYS_MIN: usize = 2;
 /// Words of less rarity say nothing: one text in five has them.
 const RARITY_MIN: f32 = 1.5;
 /// What a word of the lead weighs beside one of the title, and a name beside another word.
@@ -249,6 +251,8 @@ struct Found {
     id: i64,
     has_link: bool,
     has_title: bool,
+    /// Shared keys of words.
+    words: usize,
     /// What the shared keys tell together.
     worth: f32,
 }
@@ -275,14 +279,17 @@ fn candidates<P: Recent + ?Sized>(
                 id,
                 has_link: false,
                 has_title: false,
+                words: 0,
                 worth: 0.0,
             });
+            text.words += usize::from(worth < COPY_KEY_WORTH);
             text.worth += worth;
             text.has_link |= telling.link_key == Some(key);
             text.has_title |= telling.title_key == Some(key);
         }
     }
-    let mut found: Vec<Found> = found.into_values().collect();
+    let tells = |found: &Found| found.worth >= COPY_KEY_WORTH || found.words >= SHARED_KEYS_MIN;
+    let mut found: Vec<Found> = found.into_values().filter(tells).collect();
     found.sort_by(|a, b| b.worth.total_cmp(&a.worth).then(b.id.cmp(&a.id)));
     found.truncate(CANDIDATES_MAX);
     Ok(found)
