@@ -152,6 +152,9 @@ impl Memory {
         self.texts.push_back(Origin {
             id,
             story: story as i64,
+            founder: joined
+                .founder
+                .or_else(|| joined.story.is_none().then_some(id)),
             name: joined.origin.clone(),
             is_digest: new.is_digest,
             has_lead: new.has_lead,

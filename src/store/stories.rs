@@ -106,7 +106,7 @@ impl Recent for Rows<'_> {
     fn origin(&self, id: i64) -> Result<Option<Origin>, StoreError> {
         self.connection
             .prepare_cached(
-                "SELECT text.id, story, name, text.first_seen, text.last_seen, flags, sketch, words, story.first_seen, texts
+                "SELECT text.id, story, name, text.first_seen, text.last_seen, flags, sketch, words, story.first_seen, texts, founder
                    FROM text JOIN story ON story.id = text.story WHERE text.id = ?1",
             )
             .and_then(|mut statement| statement.query_row([id], origin).optional())
@@ -246,9 +246,14 @@ impl Store {
 
 fn origin(row: &Row<'_>) -> rusqlite::Result<Origin> {
     let flags: i64 = row.get(5)?;
+    let id = row.get(0)?;
     Ok(Origin {
-        id: row.get(0)?,
+        id,
         story: row.get(1)?,
+        // 0 where it began the story: its number was not known before it was written.
+        founder: row
+            .get::<_, Option<i64>>(10)?
+            .map(|founder| if founder == 0 { id } else { founder }),
         name: row.get(2)?,
         first_seen: time::from_ms(row.get(3)?),
         last_seen: time::from_ms(row.get(4)?),
@@ -334,8 +339,8 @@ fn told_first(
         | flag(new.is_representative, IS_REPRESENTATIVE);
     connection
         .prepare_cached(
-            "INSERT INTO text (story, name, first_seen, last_seen, flags, sketch, words, keys, counted)
-             VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO text (story, name, first_seen, last_seen, flags, sketch, words, keys, counted, founder)
+             VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             story,
@@ -346,6 +351,7 @@ fn told_first(
             Weighed::to_bytes(&new.words),
             bytes_of(&new.keys),
             bytes_of(&new.counted),
+            joined.founder.or_else(|| joined.story.is_none().then_some(0)),
         ])?;
     Ok(connection.last_insert_rowid())
 }

@@ -2,6 +2,7 @@
 -- item made a large table of a small text, and every item wrote to pages all over it.
 
 ALTER TABLE text ADD COLUMN counted BLOB NOT NULL DEFAULT x'';  -- hashes of the words that it counts for, 8 bytes each
+ALTER TABLE text ADD COLUMN founder INTEGER;                    -- the text that its story began with, 0 for itself; NULL where unknown
 DROP TABLE text_key;
 DROP TABLE word_day;
 
