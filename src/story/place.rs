@@ -38,6 +38,9 @@ const LEAD_FACTOR: f32 = 0.6;
 const NAME_FACTOR: f32 = 1.3;
 /// Shared wording from which a text is a copy.
 const COPY_LIKENESS: f32 = 0.5;
+/// Shared wording from which a text that has most of the shorter one is a copy: cut short, or written on.
+const CUT_LIKENESS: f32 = 0.2;
+const CUT_OVERLAP: f32 = 0.75;
 /// Shared wording without which the same title over another lead is another text.
 const SAME_TITLE_LIKENESS: f32 = 0.12;
 /// How alike two texts under one link are at least, to be one text that was retold.
@@ -421,7 +424,8 @@ fn is_copy(telling: &Telling, origin: &Origin, found: &Found, shared: &Shared) -
         };
     }
     let are_both_kinds = telling.has_lead == origin.has_lead;
-    wording >= COPY_LIKENESS
+    let is_cut = wording >= CUT_LIKENESS && telling.sketch.overlap(&origin.sketch) >= CUT_OVERLAP;
+    (wording >= COPY_LIKENESS || is_cut)
         && are_both_kinds
         && shared.titled > 0
         && !shared.has_conflict
