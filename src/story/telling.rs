@@ -189,7 +189,8 @@ fn without_publisher<'t>(title: &'t str, names: [&str; 2]) -> &'t str {
         .iter()
         .filter_map(|mark| Some((title.rfind(mark)?, mark.len())))
         .max();
-    let Some((before, name)) = cut.and_then(|(at, mark)| Some((title.get(..at)?, title.get(at + mark..)?)))
+    let Some((before, name)) =
+        cut.and_then(|(at, mark)| Some((title.get(..at)?, title.get(at + mark..)?)))
     else {
         return title;
     };
@@ -202,7 +203,8 @@ fn without_publisher<'t>(title: &'t str, names: [&str; 2]) -> &'t str {
             false => (&named, &known),
         };
         // `bbc.co.uk` is `BBC News`, `dailyberg.example` is `The Daily Berg Online`.
-        short.chars().count() >= 2 && (short == long || (short.len() > 2 && long.starts_with(short.as_str())))
+        short.chars().count() >= 2
+            && (short == long || (short.len() > 2 && long.starts_with(short.as_str())))
     };
     match is_short && names.iter().any(is_it) {
         true => before.trim_end(),
