@@ -87,7 +87,7 @@ async fn poll(store: &Store, feed: &Arc<Feed>, numbers: Range<usize>, at: Timest
     let new: Vec<Item> = numbers.map(|number| item(number as u64)).collect();
     let outcome = PollOutcome::Items(Harvest {
         listed: new.iter().map(Item::key).collect(),
-        new,
+        new: new.into_iter().map(Into::into).collect(),
         ..Harvest::default()
     });
     let rule = RuleSource {
