@@ -17,6 +17,7 @@ use super::{
         CHECK_WHOLE_BYTES_MAX, MIGRATIONS, check, migrate, opened_badly, quick_check,
         schema_version,
     },
+    stories::Finder,
     writer::Writer,
 };
 
@@ -25,7 +26,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A handle on the store; clones share it.
 #[derive(Clone)]
-pub struct Store(Arc<Inner>);
+pub struct Store(Arc<Inner>, Finder);
 
 enum Inner {
     /// In memory: called in place.
@@ -61,7 +62,10 @@ impl Store {
         let mut connection = Connection::open_in_memory_with_flags(flags).map_err(&cannot)?;
         configure(&connection).map_err(&cannot)?;
         migrate(&mut connection, Path::new(":memory:"))?;
-        Ok(Store(Arc::new(Inner::Inline(Mutex::new(connection)))))
+        Ok(Store(
+            Arc::new(Inner::Inline(Mutex::new(connection))),
+            Finder::default(),
+        ))
     }
 
     /// Opens the daemon's store, made if there is none, checked and brought to this version's schema.
@@ -122,6 +126,10 @@ impl Store {
             }
             _ => None,
         }
+    }
+
+    pub(super) fn finder(&self) -> Finder {
+        self.1.clone()
     }
 
     /// Whether it lives in memory, where no other process can reach it.
@@ -275,12 +283,15 @@ fn open_known(path: &Path) -> Result<Connection, StoreError> {
 }
 
 fn file(writer: Option<Writer>, reader: Connection, lock: Option<File>) -> Store {
-    Store(Arc::new(Inner::File {
-        reader: Arc::new(Mutex::new(reader)),
-        writer,
-        reading: tokio::sync::Mutex::new(()),
-        _lock: lock,
-    }))
+    Store(
+        Arc::new(Inner::File {
+            reader: Arc::new(Mutex::new(reader)),
+            writer,
+            reading: tokio::sync::Mutex::new(()),
+            _lock: lock,
+        }),
+        Finder::default(),
+    )
 }
 
 fn take_lock(path: &Path) -> Result<File, StoreError> {

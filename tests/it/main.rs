@@ -9,6 +9,7 @@ mod daemon;
 mod early;
 mod judged;
 mod leases;
+mod mail_tls;
 mod net;
 mod notices;
 mod outbox;
