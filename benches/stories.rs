@@ -84,7 +84,7 @@ async fn poll(store: &Store, feed: &Arc<Feed>, number: u64, at: Timestamp) -> us
         .collect();
     let outcome = PollOutcome::Items(Harvest {
         listed: new.iter().map(Item::key).collect(),
-        new,
+        new: new.into_iter().map(Into::into).collect(),
         ..Harvest::default()
     });
     let rule = RuleSource {

@@ -26,6 +26,7 @@ use tokio::{
 use crate::{
     config::{self, Config, Environment, Problem},
     deliver::{Deliveries, Postman},
+    memory,
     net::{Internet, InternetSettings, Net},
     poll::{self, Poller, Polls, Watched},
     push::{self, Reach, Subscriber, Subscriptions},
@@ -46,6 +47,8 @@ const LOOP_AGE_MAX: Duration = Duration::from_secs(60);
 /// The first summary comes when every feed has been asked, at the latest after this.
 const FIRST_SUMMARY: Duration = Duration::from_secs(40);
 const SUMMARY_EVERY: Duration = Duration::from_secs(3600);
+/// How often memory that is free is given back.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
 /// How often the daemon looks whether another process has written to the store.
 const LOOK_OUTSIDE: Duration = Duration::from_secs(1);
 /// Failing feeds named in a summary.
@@ -409,6 +412,7 @@ async fn serve(
     let mut next_watchdog = Instant::now();
     let started = Instant::now();
     let mut next_summary = started + Duration::from_secs(1);
+    let mut next_tidying = next_summary;
     let mut has_summed_up = false;
     loop {
         tokio::select! {
@@ -439,6 +443,10 @@ async fn serve(
                 } else {
                     tracing::error!("a loop or the store is stuck; the watchdog is not fed and systemd will restart the daemon");
                 }
+            }
+            () = tokio::time::sleep_until(next_tidying) => {
+                next_tidying += TIDY_EVERY;
+                memory::give_back();
             }
             () = tokio::time::sleep_until(next_summary) => {
                 let is_due = has_summed_up || node.has_asked_all() || started.elapsed() >= FIRST_SUMMARY;

@@ -26,7 +26,7 @@
 //! 1 text parse rule story judge notice hub backtest schedule render notify
 //! 2 net store
 //! 3 work tell poll push deliver sweep health
-//! 4 config daemon web saved systemd log
+//! 4 config daemon web saved systemd log memory
 //! 5 cli
 //! ```
 //!
@@ -58,6 +58,7 @@ pub mod health;
 pub mod hub;
 pub mod judge;
 pub mod log;
+pub mod memory;
 pub mod model;
 pub mod net;
 pub mod notice;

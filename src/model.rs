@@ -1,6 +1,6 @@
 //! The words of the program: what flows from a feed to a person. Plain data, no behaviour that needs the world.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +57,8 @@ pub struct Feed {
     pub tags: Vec<String>,
     /// The language the analyst declared, as a primary subtag: `en`.
     pub lang: Option<String>,
-    pub poll: PollLimits,
+    /// Feeds that are asked in the same way share it.
+    pub poll: Arc<PollLimits>,
 }
 
 /// How one feed is asked.
@@ -85,7 +86,7 @@ impl Feed {
             publisher: String::new(),
             tags: Vec::new(),
             lang: None,
-            poll: PollLimits::default(),
+            poll: Arc::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ mod change;
 mod harvest;
 mod known;
 mod push;
+mod recording;
 mod tally;
 mod think;
 mod turn;
@@ -16,10 +17,7 @@ mod urgent;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::Ordering},
     time::Duration,
 };
 
@@ -28,6 +26,7 @@ use tokio::sync::Notify;
 use self::{
     ask::{Answer, address, host_of, moved_to, read_answer, request},
     change::{StateChange, notices},
+    recording::Recording,
     tally::Contact,
     think::Thinkers,
     urgent::Urgent,
@@ -39,7 +38,7 @@ use crate::{
     model::{Feed, Item, ItemKey, PollLimits, Validators},
     net::Net,
     notify::Receiver,
-    parse::{self, Document, ParseError, Parsed},
+    parse::{self, Document, Identified, ParseError, Parsed},
     rule::{RuleHits, RuleSet},
     schedule::{self, Agenda, Case, Plan, Planned, Polled, Rhythm, Why, Wishes},
     store::{
@@ -93,6 +92,16 @@ impl Visit<'_> {
     }
 }
 
+/// A document that was read, its items beside it.
+struct Read {
+    parsed: Parsed,
+    items: Vec<Identified>,
+    validators: Validators,
+}
+
+/// What the rules found in items, by their keys.
+type Hits = HashMap<ItemKey, Vec<RuleHits>>;
+
 /// The first user of the loop.
 pub struct Poller {
     store: Store,
@@ -107,7 +116,7 @@ pub struct Poller {
     tally: Tally,
     thinkers: Thinkers,
     urgent: Urgent,
-    is_store_failing: AtomicBool,
+    recording: Recording,
 }
 
 impl Poller {
@@ -141,7 +150,7 @@ impl Poller {
             tally: Tally::default(),
             thinkers: Thinkers::start(clock)?,
             urgent: Urgent::default(),
-            is_store_failing: AtomicBool::new(false),
+            recording: Recording::default(),
         })
     }
 
@@ -152,7 +161,7 @@ impl Poller {
             .filter(|state| state.gone.is_none())
             .filter_map(|state| {
                 let feed = watched.feeds.get(&state.id)?;
-                let PollLimits { interval, .. } = feed.poll;
+                let PollLimits { interval, .. } = *feed.poll;
                 let due = schedule::replan(&feed.poll, state.plan, state.last_poll, state.failures);
                 Some(Planned {
                     key: state.id,
@@ -188,11 +197,11 @@ impl Poller {
     /// Polls one feed and records it; gives the time of its next poll.
     async fn poll(
         &self,
-        id: FeedId,
         feed: &Arc<Feed>,
         watched: &Arc<Watched>,
+        state: FeedState,
+        rhythm: Option<Rhythm>,
     ) -> Result<Timestamp, StoreError> {
-        let (state, rhythm) = self.store.feed_state(id).await?;
         let is_whole = ask::is_whole(&state, rhythm.as_ref(), self.clock.now());
         let address = address(feed, &state);
         let request = request(feed, &state, address, is_whole, watched.allow_private);
@@ -239,8 +248,12 @@ impl Poller {
             Answer::Body(response) => {
                 let pointers = hub::Pointers::of(&response);
                 match self.read(response).await {
-                    Ok((parsed, validators)) => {
-                        let published = parsed.items.iter().filter_map(|item| item.published);
+                    Ok(Read {
+                        parsed,
+                        items,
+                        validators,
+                    }) => {
+                        let published = items.iter().filter_map(|read| read.item.published);
                         visit.wishes =
                             (visit.wishes).with_document(&parsed.hints, published.collect());
                         let announced = match parsed.is_partial {
@@ -249,7 +262,7 @@ impl Poller {
                         };
                         let harvest = Harvest {
                             announced,
-                            ..self.gather(&visit, parsed, validators).await?
+                            ..self.gather(&visit, parsed, items, validators).await?
                         };
                         self.record_items(&visit, harvest, PollOutcome::Items).await
                     }
@@ -268,7 +281,7 @@ impl Poller {
     }
 
     /// Reads a document away from the async threads; a bug in a parser fails this one poll.
-    async fn read(&self, response: Response) -> Result<(Parsed, Validators), ParseError> {
+    async fn read(&self, response: Response) -> Result<Read, ParseError> {
         let validators = Validators {
             etag: response.header("etag").map(<[u8]>::to_vec),
             last_modified: response.header("last-modified").map(<[u8]>::to_vec),
@@ -279,13 +292,19 @@ impl Poller {
                 content_type: response.header_text("content-type"),
                 url: &response.url,
             };
-            parse::parse(document).map_err(|error| match &error {
+            let mut parsed = parse::parse(document).map_err(|error| match &error {
                 ParseError::NotAFeed(_) => ParseError::NotAFeed(error.to_string()),
                 ParseError::Broken(_) => ParseError::Broken(error.to_string()),
+            })?;
+            let items = std::mem::take(&mut parsed.items);
+            Ok(Read {
+                items: items.into_iter().map(Identified::from).collect(),
+                parsed,
+                validators,
             })
         });
         match parsed.await {
-            Ok(parsed) => Ok((parsed?, validators)),
+            Ok(read) => read,
             Err(_) => {
                 let problem = "a bug of ours: the parser gave up on this document";
                 Err(ParseError::Broken(problem.to_owned()))
@@ -296,19 +315,22 @@ impl Poller {
     async fn match_items(
         &self,
         feed: &Arc<Feed>,
-        items: Vec<Item>,
+        harvest: Harvest,
         rules: &Arc<RuleSet>,
-    ) -> Result<HashMap<ItemKey, Vec<RuleHits>>, String> {
-        if items.is_empty() {
-            return Ok(HashMap::new());
+    ) -> Result<(Harvest, Hits), String> {
+        if harvest.new.is_empty() && harvest.edited.is_empty() {
+            return Ok((harvest, HashMap::new()));
         }
         let (feed, rules) = (feed.clone(), rules.clone());
         let matched = self.thinkers.run(move |scratch| {
-            items
-                .iter()
-                .map(|item| (item.key(), rules.hits_with(&feed, item, scratch)))
+            let changed = harvest.new.iter().chain(&harvest.edited);
+            let hits = changed
+                .map(|Identified { marks, item }| {
+                    (marks.key, rules.hits_with(&feed, item, scratch))
+                })
                 .filter(|(_, hits)| !hits.is_empty())
-                .collect()
+                .collect();
+            (harvest, hits)
         });
         matched
             .await
@@ -328,10 +350,8 @@ impl Poller {
             answered,
             ..
         } = *visit;
-        let changed = harvest.new.iter().chain(&harvest.edited);
-        let changed = changed.cloned().collect();
-        let mut hits = match self.match_items(feed, changed, &watched.rules).await {
-            Ok(hits) => hits,
+        let (harvest, mut hits) = match self.match_items(feed, harvest, &watched.rules).await {
+            Ok(matched) => matched,
             // Recorded as if nothing had matched, an event would be lost; failed, the poll comes again.
             Err(problem) => {
                 let polled = visit.failed(None);
@@ -450,7 +470,14 @@ impl Poller {
             notices_to: visit.watched.notices_to.clone(),
             outcome,
         };
+        if is_quiet(&poll) {
+            self.record_soon(feed, poll).await;
+            self.tally.note(state.id, contact);
+            changed.log(feed, state);
+            return Ok((plan.next_poll, Recorded::default()));
+        }
         let recorded = self.store.record_poll(poll, judge).await?;
+        self.recording.works();
         if !recorded.notices.is_empty() {
             recorded.notices.iter().for_each(tell::log);
             self.owed.notify_one();
@@ -461,6 +488,22 @@ impl Poller {
         self.tally.note(state.id, contact);
         changed.log(feed, state);
         Ok((plan.next_poll, recorded))
+    }
+
+    /// Records a poll that found nothing without waiting for it: lost with the machine, the feed is only asked again.
+    async fn record_soon(&self, feed: &Arc<Feed>, poll: PollRecord) {
+        let (feed, recording) = (feed.clone(), self.recording.clone());
+        let hubs_changed = self.hubs_changed.clone();
+        let done = move |recorded: Result<Recorded, StoreError>| match recorded {
+            Ok(recorded) => {
+                recording.works();
+                if recorded.has_hub_changed {
+                    hubs_changed.notify_one();
+                }
+            }
+            Err(error) => recording.fails(&feed.name, &error),
+        };
+        self.store.record_poll_soon(poll, done).await;
     }
 
     fn announce(&self, feed: &Feed, recorded: &Recorded) {
@@ -481,6 +524,16 @@ impl Poller {
         }
         tracing::debug!(feed = %feed.name, new_items = recorded.new_items, alerts = recorded.alerts.len(), "polled");
     }
+}
+
+/// Whether a poll found nothing that anyone waits for.
+fn is_quiet(poll: &PollRecord) -> bool {
+    let is_nothing = match &poll.outcome {
+        PollOutcome::Unchanged | PollOutcome::Failed { .. } => true,
+        PollOutcome::Items(harvest) => harvest.brings_nothing(),
+        PollOutcome::Pushed(_) | PollOutcome::Gone { .. } => false,
+    };
+    is_nothing && poll.notices.is_empty()
 }
 
 fn owed_to(judged: &judge::Judged, receivers: &[Arc<Receiver>]) -> Vec<String> {

@@ -34,6 +34,10 @@ pub trait Job: Send + Sync + 'static {
     /// A claim on one piece of work; dropped, it is given back.
     type Work: Send + 'static;
 
+    /// What falls due or ends within so short a time is taken together: to go round for each of a thousand small pieces of
+    /// work a second costs more than the work.
+    const GATHER: Duration = Duration::ZERO;
+
     /// At most `free` pieces of work that are due at `now`.
     fn lease(
         &self,
@@ -176,8 +180,13 @@ pub async fn run<J: Job>(
         tokio::select! {
             () = stop.wait() => {}
             () = &mut woken => {}
-            Some(ended) = running.join_next(), if !running.is_empty() => report(name, ended),
-            () = tokio::time::sleep(sleep) => {}
+            Some(ended) = running.join_next(), if !running.is_empty() => {
+                report(name, ended);
+                if !J::GATHER.is_zero() {
+                    tokio::time::sleep(J::GATHER).await;
+                }
+            }
+            () = tokio::time::sleep(sleep.max(J::GATHER)) => {}
         }
         // What has ended is collected at once, so that one round leases for all the places that became free.
         while let Some(ended) = running.try_join_next() {

@@ -24,8 +24,13 @@ pub fn feeds(
 ) -> Vec<Arc<Feed>> {
     let mut by_url: HashMap<&str, &Written> = HashMap::with_capacity(named.len());
     let mut feeds = Vec::with_capacity(named.len());
+    // The limits of the feed before.
+    let mut shared = Arc::new(defaults.clone());
     for (name, table) in named {
         let limits = limits(table, defaults, findings);
+        if limits != *shared {
+            shared = Arc::new(limits);
+        }
         let Some(url) = table.written("url") else {
             continue;
         };
@@ -60,7 +65,7 @@ pub fn feeds(
             publisher,
             tags: table.words("tags"),
             lang: table.text("lang").map(str::to_owned),
-            poll: limits,
+            poll: shared.clone(),
         }));
     }
     feeds

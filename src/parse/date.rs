@@ -4,15 +4,19 @@
 //! One lenient reader instead of a list of formats: it takes the text apart into numbers, words and signs, finds the
 //! time by its colons and the month by its name or place, and gives up rather than guess a date that cannot be.
 
+mod pieces;
 mod words;
 
-use jiff::{civil, fmt::rfc2822::DateTimeParser, tz::Offset};
+use jiff::{SignedDuration, Span, civil, fmt::rfc2822::DateTimeParser, tz::Offset};
 
 use crate::time::Timestamp;
+use pieces::{Piece, pieces, time_at};
 use words::{month_of, offset_of};
 
-/// Years that a news item can claim; others are mistakes (`0001-01-01`, `1601-01-01`, the year 20205).
-const YEARS: std::ops::RangeInclusive<i16> = 1900..=2200;
+/// Years that a news item can claim: archives list what is centuries old. The year 1 is how .NET writes that there is no date.
+const YEARS: std::ops::RangeInclusive<i16> = 2..=2200;
+/// The first days of other calendars, Windows' and OLE's: no date either.
+const NO_DATES: [civil::Date; 2] = [civil::date(1601, 1, 1), civil::date(1899, 12, 30)];
 /// No date is longer; more is a text in the wrong place.
 const TEXT_BYTES_MAX: usize = 128;
 
@@ -35,9 +39,11 @@ fn standard(text: &str) -> Option<Timestamp> {
         Some(b'-') => text.parse().ok()?,
         _ => RFC_2822.parse_timestamp(text).ok()?,
     };
-    YEARS
-        .contains(&Offset::UTC.to_datetime(at).year())
-        .then_some(at)
+    can_be(Offset::UTC.to_datetime(at).date()).then_some(at)
+}
+
+fn can_be(date: civil::Date) -> bool {
+    YEARS.contains(&date.year()) && !NO_DATES.contains(&date)
 }
 
 /// Seconds or milliseconds since 1970 as one number.
@@ -50,59 +56,6 @@ fn epoch(text: &str) -> Option<Timestamp> {
         number
     };
     Timestamp::from_millisecond(ms).ok()
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Piece<'a> {
-    /// Its value and its number of digits.
-    Number(u32, usize),
-    Word(&'a str),
-    Sign(char),
-    Space,
-}
-
-/// Takes the text apart; comments in parentheses, as RFC 822 allows them, are left out.
-fn pieces(text: &str) -> Vec<Piece<'_>> {
-    let mut pieces = Vec::with_capacity(24);
-    let mut comment_depth = 0_u32;
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let take = |wanted: fn(char) -> bool| rest.find(|c| !wanted(c)).unwrap_or(rest.len());
-        let mut length = first.len_utf8();
-        let piece = match first {
-            '\\' => {
-                // A quoted parenthesis within a comment.
-                length += rest[length..].chars().next().map_or(0, char::len_utf8);
-                None
-            }
-            '(' => {
-                comment_depth += 1;
-                None
-            }
-            ')' => {
-                comment_depth = comment_depth.saturating_sub(1);
-                None
-            }
-            _ if comment_depth > 0 => None,
-            '0'..='9' => {
-                length = take(|c| c.is_ascii_digit());
-                Some(Piece::Number(
-                    rest[..length].parse().unwrap_or(u32::MAX),
-                    length,
-                ))
-            }
-            _ if first.is_whitespace() => Some(Piece::Space),
-            _ if first.is_alphabetic() => {
-                length = take(|c| c.is_alphabetic() || matches!(c, '\u{300}'..='\u{36F}'));
-                Some(Piece::Word(&rest[..length]))
-            }
-            _ => Some(Piece::Sign(first)),
-        };
-        let is_second_space = piece == Some(Piece::Space) && pieces.last() == Some(&Piece::Space);
-        pieces.extend(piece.filter(|_| !is_second_space));
-        rest = &rest[length..];
-    }
-    pieces
 }
 
 /// What was recognised of a date.
@@ -319,48 +272,41 @@ impl Reading {
             None => {
                 let month = i8::try_from(self.month.unwrap_or(1)).ok()?;
                 let day = i8::try_from(self.day.unwrap_or(1)).ok()?;
-                civil::Date::new(year, month, day).ok()?
+                day_of(year, month, day)?
             }
         };
+        if !can_be(date) {
+            return None;
+        }
         let hour = match (self.is_afternoon, self.hour) {
             (Some(true), 1..=11) => self.hour + 12,
             (Some(false), 12) => 0,
             (_, hour) => hour,
         };
-        let (hour, is_next_day) = if hour == 24 { (0, true) } else { (hour, false) };
-        let time = civil::Time::new(
-            i8::try_from(hour).ok()?,
-            i8::try_from(self.minute).ok()?,
-            i8::try_from(
-                self.second
-                    .min(if self.second == 60 { 59 } else { u32::MAX }),
-            )
-            .ok()?,
+        // One over, and no more: a sum that forgot to carry (`T25:10`, `10:60`), or a leap second.
+        let second = if self.second == 60 { 59 } else { self.second };
+        if hour >= 2 * 24 || self.minute >= 2 * 60 || second >= 2 * 60 {
+            return None;
+        }
+        let time = SignedDuration::new(
+            i64::from(hour * 3600 + self.minute * 60 + second),
             i32::try_from(self.nanosecond).ok()?,
-        )
-        .ok()?;
-        let date = if is_next_day {
-            date.tomorrow().ok()?
-        } else {
-            date
-        };
+        );
         let offset = Offset::from_seconds(self.offset_s.unwrap_or(0)).ok()?;
-        offset.to_timestamp(date.to_datetime(time)).ok()
+        let midnight = offset.to_timestamp(date.to_datetime(civil::Time::midnight()));
+        midnight.ok()?.checked_add(time).ok()
     }
 }
 
-/// Where the time begins: two numbers with a colon, and no third one before them.
-fn time_at(pieces: &[Piece<'_>]) -> Option<usize> {
-    pieces.windows(3).position(|window| {
-        matches!(
-            window,
-            [
-                Piece::Number(_, 1..=2),
-                Piece::Sign(':'),
-                Piece::Number(_, 2)
-            ]
-        )
-    })
+/// The day of a month; a day that the month does not have is counted on from its first, as C's `mktime` does.
+fn day_of(year: i16, month: i8, day: i8) -> Option<civil::Date> {
+    // The longest month and a day.
+    const DAY_MAX: i8 = 32;
+    if !(1..=DAY_MAX).contains(&day) {
+        return None;
+    }
+    let first = civil::Date::new(year, month, 1).ok()?;
+    first.checked_add(Span::new().days(i64::from(day) - 1)).ok()
 }
 
 #[cfg(test)]
@@ -456,6 +402,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_over_its_end_carries() {
+        check("2003-07-32T15:51:30-05:00", "2003-08-01T20:51:30Z");
+        check("2023-02-30", "2023-03-02T00:00:00Z");
+        check("Wed, 31 Jun 2003 10:00:00 GMT", "2003-07-01T10:00:00Z");
+        check("2003-07-01T25:51:30Z", "2003-07-02T01:51:30Z");
+        check("2003-12-31T23:60:00Z", "2004-01-01T00:00:00Z");
+        check("2003-07-01T01:55:61-05:00", "2003-07-01T06:56:01Z");
+    }
+
+    #[test]
+    fn what_is_old_is_old() {
+        check("Thu, 04 Jul 1776 18:30:02 GMT", "1776-07-04T18:30:02Z");
+        check("0103-12-13T18:30:02Z", "0103-12-13T18:30:02Z");
+        check("1806-01-01", "1806-01-01T00:00:00Z");
+    }
+
+    #[test]
     fn what_is_no_date_is_none() {
         for text in [
             "",
@@ -463,15 +426,16 @@ mod tests {
             "insert updated date here",
             "0001-01-01T00:00:00Z",
             "20205-01-01",
-            "2023-02-30",
             "start=2005-07-04",
             "2023-13-01",
             "12:00",
-            "Thu, 32 Jan 2004",
+            "Thu, 33 Jan 2004",
+            "2003-07-00",
+            "1601-01-01T00:00:00Z",
+            "1899-12-30",
             "99999999999999999999",
-            "2004-01-01T25:00:00Z",
+            "2004-01-01T48:00:00Z",
             "Jan",
-            "1806-01-01",
         ] {
             check(text, "none");
         }

@@ -42,9 +42,12 @@ pub fn identity(
 /// `None` where page and time are no mark: without a link of its own, without a time of day. Whoever asks must also
 /// know that no other item of the same document has it.
 pub fn second_key(item: &Item) -> Option<ItemKey> {
+    moment(item, &link::canonical(&item.url))
+}
+
+fn moment(item: &Item, page: &str) -> Option<ItemKey> {
     let published = item.published?;
     let is_a_day = published.as_second().rem_euclid(86_400) == 0;
-    let page = link::canonical(&item.url);
     let is_front_page = !page.contains('/') && !page.contains('?');
     let is_a_mark = !is_a_day && !is_front_page && !item.url.is_empty();
     is_a_mark.then(|| ItemKey::of(&format!("{page} {published}")))
@@ -64,6 +67,22 @@ pub struct Marks {
     pub name: Option<ItemKey>,
 }
 
+/// An item with its marks, which take longer to find than to carry along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identified {
+    pub marks: Marks,
+    pub item: Item,
+}
+
+impl From<Item> for Identified {
+    fn from(item: Item) -> Identified {
+        Identified {
+            marks: marks(&item),
+            item,
+        }
+    }
+}
+
 /// The marks of an item.
 pub fn marks(item: &Item) -> Marks {
     let page = link::canonical(&item.url);
@@ -72,7 +91,7 @@ pub fn marks(item: &Item) -> Marks {
     Marks {
         key: item.key(),
         words: ItemKey::of(&format!("{}\0{}", item.title, item.summary)),
-        moment: second_key(item),
+        moment: moment(item, &page),
         page: has_page.then(|| ItemKey::of(&page)),
         name: has_name.then(|| ItemKey::of(&by_words(&item.title, item.published, ""))),
     }

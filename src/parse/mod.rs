@@ -31,7 +31,7 @@ mod xml;
 use crate::model::Item;
 
 pub use hints::Hints;
-pub use identity::{Marks, identity, marks, second_key};
+pub use identity::{Identified, Marks, identity, marks, second_key};
 pub use json::item_from_json;
 pub use lang::primary as primary_language;
 

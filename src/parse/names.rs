@@ -40,7 +40,7 @@ pub enum Element {
     Day,
     UpdatePeriod,
     UpdateFrequency,
-    /// `image`, `textInput`, `sx:conflicts`: has titles and links that are not the feed's or the item's.
+    /// `image`, `textInput`: has titles and links that are not the feed's or the item's.
     Aside,
     Unknown,
 }
@@ -177,7 +177,6 @@ impl<'a> Scopes<'a> {
                 b"author" => Element::Creator,
                 _ => Element::Unknown,
             },
-            Namespace::Other if lower == b"conflicts" => Element::Aside,
             _ => Element::Unknown,
         }
     }
@@ -206,7 +205,7 @@ fn core(lower: &[u8]) -> Element {
         b"ttl" => Element::Ttl,
         b"hour" => Element::Hour,
         b"day" => Element::Day,
-        b"image" | b"textinput" | b"conflicts" => Element::Aside,
+        b"image" | b"textinput" => Element::Aside,
         _ => Element::Unknown,
     }
 }

@@ -258,6 +258,27 @@ fn every_field_is_bounded() {
 }
 
 #[test]
+fn an_item_within_another_is_one_of_its_own() {
+    for between in [
+        "",
+        "<x>",
+        "<sx:sync xmlns:sx='http://feedsync.org/2007/feedsync'><sx:conflicts>",
+    ] {
+        let item = format!(
+            "<item><title>outer</title><guid>1</guid>{between}<item><title>inner</title></item>"
+        );
+        let parsed = read(rss(std::iter::once(item)).as_bytes()).unwrap();
+        let titles: Vec<&str> = parsed.items.iter().map(|item| &*item.title).collect();
+        assert_eq!(titles, ["outer", "inner"], "{between}");
+    }
+    // What stands in a picture's description is not one.
+    let quoting =
+        "<item><title>outer</title><image><item><title>quoted</title></item></image></item>";
+    let parsed = read(rss(std::iter::once(quoting.to_owned())).as_bytes()).unwrap();
+    assert_eq!(parsed.items.len(), 1);
+}
+
+#[test]
 fn no_depth_is_too_deep() {
     for tag in [
         "a",

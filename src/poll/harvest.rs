@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     hub::Announced,
-    model::{Item, ItemKey, Validators},
-    parse::Parsed,
+    model::{ItemKey, Validators},
+    parse::{Identified, Parsed},
     schedule::Rhythm,
     store::{Harvest, StoreError},
     time::{self, Timestamp},
@@ -21,18 +21,18 @@ const HURRY_FOR: Duration = Duration::from_secs(7 * 86_400);
 const LATE_MAX: Duration = Duration::from_secs(3600);
 
 impl Poller {
-    /// What is to be remembered of a document.
+    /// What is to be remembered of a document and its items.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub(super) async fn gather(
         &self,
         visit: &Visit<'_>,
-        mut parsed: Parsed,
+        parsed: Parsed,
+        items: Vec<Identified>,
         validators: Validators,
     ) -> Result<Harvest, StoreError> {
-        let items = std::mem::take(&mut parsed.items);
-        let listed = items.iter().map(Item::key).collect();
+        let listed = items.iter().map(|item| item.marks.key).collect();
         let known = known::sort_out(&self.store, &visit.state, items).await?;
         Ok(gathered(visit, &parsed, validators, listed, known))
     }
@@ -85,8 +85,8 @@ fn gathered(
 
 /// Whether a document of which every item is new has lost some that stood in it since the last poll: its oldest is newer than
 /// the newest that was known. Without dates, that none of the known ones is left tells it.
-fn overruns(new: &[Item], newest: Option<Timestamp>) -> bool {
-    let oldest = new.iter().filter_map(|item| item.published).min();
+fn overruns(new: &[Identified], newest: Option<Timestamp>) -> bool {
+    let oldest = new.iter().filter_map(|new| new.item.published).min();
     match (oldest, newest) {
         (Some(oldest), Some(newest)) => oldest > newest,
         (None, None) => !new.is_empty(),
@@ -96,7 +96,7 @@ fn overruns(new: &[Item], newest: Option<Timestamp>) -> bool {
 
 /// The rhythm with the new items counted, where that changes it. What the first contact lists says nothing about rhythm: nobody
 /// watched when it came.
-fn rhythm(visit: &Visit<'_>, new: &[Item]) -> Option<Rhythm> {
+fn rhythm(visit: &Visit<'_>, new: &[Identified]) -> Option<Rhythm> {
     let now = visit.answered;
     let Some(mut rhythm) = visit.rhythm.clone() else {
         return Some(Rhythm::begun(now));
@@ -105,8 +105,8 @@ fn rhythm(visit: &Visit<'_>, new: &[Item]) -> Option<Rhythm> {
         return None;
     }
     let since = time::before(visit.state.last_success.unwrap_or(now), LATE_MAX);
-    let came = new.iter().map(|item| {
-        let published = item.published.filter(|at| (since..now).contains(at));
+    let came = new.iter().map(|new| {
+        let published = new.item.published.filter(|at| (since..now).contains(at));
         published.unwrap_or(now)
     });
     rhythm.count(came, now);

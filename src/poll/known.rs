@@ -7,8 +7,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    model::{Item, ItemKey},
-    parse::{Marks, marks},
+    model::ItemKey,
+    parse::Identified,
     store::{FeedState, SeenItem, Store, StoreError},
     story::day_of,
 };
@@ -19,13 +19,13 @@ const STORM_ITEMS_MIN: usize = 8;
 /// A document's items by what is known of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sorted {
-    pub new: Vec<Item>,
+    pub new: Vec<Identified>,
     /// Known ones with another title or summary.
-    pub edited: Vec<Item>,
+    pub edited: Vec<Identified>,
     /// Known ones with the key that they had.
-    pub renamed: Vec<(ItemKey, Item)>,
+    pub renamed: Vec<(ItemKey, Identified)>,
     /// Known ones whose marks are not kept yet.
-    pub unmarked: Vec<Item>,
+    pub unmarked: Vec<Identified>,
     /// Most ids changed at once: how many items were recognised all the same.
     pub storm: Option<usize>,
 }
@@ -37,12 +37,17 @@ pub struct Sorted {
 pub async fn sort_out(
     store: &Store,
     state: &FeedState,
-    items: Vec<Item>,
+    items: Vec<Identified>,
 ) -> Result<Sorted, StoreError> {
+    if state.last_poll.is_none() {
+        return Ok(Sorted {
+            new: items,
+            ..Sorted::default()
+        });
+    }
     let feed = state.id;
-    let items: Vec<(Marks, Item)> = items.into_iter().map(|item| (marks(&item), item)).collect();
     let seen = store
-        .seen(feed, items.iter().map(|(marks, _)| marks.key).collect())
+        .seen(feed, items.iter().map(|item| item.marks.key).collect())
         .await?;
     let mut known = Known {
         seen,
@@ -51,9 +56,10 @@ pub async fn sort_out(
     let unknown = || {
         items
             .iter()
-            .filter(|(marks, _)| !known.seen.contains_key(&marks.key))
+            .map(|item| &item.marks)
+            .filter(|marks| !known.seen.contains_key(&marks.key))
     };
-    let moments: Vec<ItemKey> = unknown().filter_map(|(marks, _)| marks.moment).collect();
+    let moments: Vec<ItemKey> = unknown().filter_map(|marks| marks.moment).collect();
     let unknown = unknown().count();
     if state.first_contact.is_some() && !moments.is_empty() {
         known.at = store.seen_at(feed, moments).await?;
@@ -82,23 +88,12 @@ struct Known {
     recent: Vec<SeenItem>,
 }
 
-fn sort(items: Vec<(Marks, Item)>, known: &Known) -> Sorted {
-    let listed: HashSet<ItemKey> = items.iter().map(|(marks, _)| marks.key).collect();
-    let moments = once(
-        items
-            .iter()
-            .filter_map(|(marks, _)| Some((marks.moment?, ()))),
-    );
-    let pages = once(
-        items
-            .iter()
-            .filter_map(|(marks, _)| Some((marks.page?, ()))),
-    );
-    let names = once(
-        items
-            .iter()
-            .filter_map(|(marks, _)| Some((marks.name?, ()))),
-    );
+fn sort(items: Vec<Identified>, known: &Known) -> Sorted {
+    let all_marks = || items.iter().map(|item| item.marks);
+    let listed: HashSet<ItemKey> = all_marks().map(|marks| marks.key).collect();
+    let moments = once(all_marks().filter_map(|marks| Some((marks.moment?, ()))));
+    let pages = once(all_marks().filter_map(|marks| Some((marks.page?, ()))));
+    let names = once(all_marks().filter_map(|marks| Some((marks.name?, ()))));
     let by_page = once(
         known
             .recent
@@ -113,11 +108,11 @@ fn sort(items: Vec<(Marks, Item)>, known: &Known) -> Sorted {
     );
     let mut sorted = Sorted::default();
     let mut taken: HashSet<ItemKey> = HashSet::new();
-    let unknown = items
-        .iter()
-        .filter(|(marks, _)| !known.seen.contains_key(&marks.key))
+    let unknown = all_marks()
+        .filter(|marks| !known.seen.contains_key(&marks.key))
         .count();
-    for (marks, item) in items {
+    for item in items {
+        let Identified { marks, .. } = item;
         let recognised = || {
             let moment = marks
                 .moment
@@ -187,6 +182,10 @@ fn once<T>(pairs: impl Iterator<Item = (ItemKey, T)>) -> HashMap<ItemKey, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        model::Item,
+        parse::{Marks, marks},
+    };
 
     /// An item as (id, link, title, minute of publication).
     type Row<'a> = (&'a str, &'a str, &'a str, Option<u8>);
@@ -235,22 +234,24 @@ mod tests {
             known.at.extend(marks.moment.map(|moment| (moment, seen)));
             known.recent.push(seen);
         }
-        let items: Vec<_> = now
-            .iter()
-            .map(|row| (marks(&item(*row)), item(*row)))
-            .collect();
+        let items: Vec<_> = now.iter().map(|row| Identified::from(item(*row))).collect();
         let unknown = items
             .iter()
-            .filter(|(marks, _)| !known.seen.contains_key(&marks.key))
+            .filter(|item| !known.seen.contains_key(&item.marks.key))
             .count();
         if !is_like_a_storm(unknown, items.len()) {
             known.recent.clear();
         }
         let sorted = sort(items, &known);
-        let ids = |items: &[Item]| items.iter().map(|item| item.id.clone()).collect::<Vec<_>>();
+        let ids = |items: &[Identified]| {
+            items
+                .iter()
+                .map(|item| item.item.id.clone())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(ids(&sorted.new), new, "new of {now:?}");
         assert_eq!(ids(&sorted.edited), edited, "edited of {now:?}");
-        let items: Vec<Item> = sorted
+        let items: Vec<Identified> = sorted
             .renamed
             .iter()
             .map(|(_, item)| item.clone())

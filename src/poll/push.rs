@@ -32,7 +32,7 @@ impl Poller {
         };
         let seen = self.clock.now();
         let (state, rhythm) = self.store.feed_state(id).await?;
-        let (parsed, validators) = match self.read(document).await {
+        let read = match self.read(document).await {
             Ok(read) => read,
             Err(error) => return Ok(PushTaken::Unreadable(error.to_string())),
         };
@@ -50,7 +50,9 @@ impl Poller {
         let harvest = Harvest {
             // Hubs bring what is new alone: that all of it is new does not tell that anything was lost.
             hurry_until: None,
-            ..self.gather(&visit, parsed, validators).await?
+            ..self
+                .gather(&visit, read.parsed, read.items, read.validators)
+                .await?
         };
         self.record_items(&visit, harvest, PollOutcome::Pushed)
             .await?;

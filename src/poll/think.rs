@@ -38,7 +38,9 @@ impl Thinkers {
     /// Where the system gives no thread.
     pub fn start(clock: Clock) -> std::io::Result<Thinkers> {
         if matches!(clock, Clock::Virtual { .. }) {
-            return Ok(Thinkers(Kind::InPlace(Box::default())));
+            return Ok(Thinkers(Kind::InPlace(Box::new(Mutex::new(
+                Scratch::small(),
+            )))));
         }
         let (sender, receiver) = mpsc::channel::<Work>();
         let receiver = Arc::new(Mutex::new(receiver));
@@ -80,7 +82,7 @@ impl Thinkers {
 }
 
 fn serve(receiver: &Mutex<mpsc::Receiver<Work>>) {
-    let mut scratch = Scratch::default();
+    let mut scratch = Scratch::small();
     loop {
         // One thread waits for work, the others wait for their turn to wait.
         let next = receiver
@@ -98,7 +100,7 @@ fn serve(receiver: &Mutex<mpsc::Receiver<Work>>) {
 fn safely<T>(scratch: &mut Scratch, work: impl FnOnce(&mut Scratch) -> T) -> Option<T> {
     let value = catch_unwind(AssertUnwindSafe(|| work(scratch)));
     if value.is_err() {
-        *scratch = Scratch::default();
+        *scratch = Scratch::small();
     }
     value.ok()
 }

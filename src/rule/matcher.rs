@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::{
     RuleSource,
+    memo::SLOTS_MAX,
     near::Near,
     program::{LIST_TARGET, Node, NodeId, Program, Signal, View},
     query::NearKind,
@@ -40,10 +41,20 @@ impl Default for Scratch {
 }
 
 impl Scratch {
+    /// For matching as fast as can be.
     pub fn new() -> Scratch {
+        Scratch::with_slots(SLOTS_MAX)
+    }
+
+    /// With a quarter of the memory, for matching beside other work: rare words are looked up anew now and then.
+    pub fn small() -> Scratch {
+        Scratch::with_slots(SLOTS_MAX / 4)
+    }
+
+    fn with_slots(slots_max: usize) -> Scratch {
         Scratch {
             set: 0,
-            page: Page::new(),
+            page: Page::new(slots_max),
             awake: Vec::new(),
             is_awake: Bits::default(),
             asked: Vec::new(),

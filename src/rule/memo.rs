@@ -12,11 +12,12 @@ use crate::text::{
     words,
 };
 
-/// Table slots, a power of two: 8 MiB a thread that matches. A month of 29 outlets holds some 130,000 stretches; half the
-/// slots would start the memo anew again and again, at a third of the speed.
-const SLOTS: usize = 1 << 18;
-/// Stretches remembered before the memo starts anew.
-const RUNS_MAX: usize = SLOTS / 4 * 3;
+/// Slots of the table at first, and how it grows: powers of two. Few words are matched where one headline is tested.
+const SLOTS_FIRST: usize = 1 << 12;
+const GROWTH: usize = 4;
+/// Slots at most, 8 MiB a thread that matches. A month of 29 outlets holds some 130,000 stretches; half the slots would start
+/// the memo anew again and again, at a third of the speed.
+pub(super) const SLOTS_MAX: usize = 1 << 18;
 /// Slots tried before a stretch displaces another.
 const PROBES_MAX: usize = 12;
 /// Longer stretches (unspaced scripts, garbage) are divided again each time; their words are remembered.
@@ -108,6 +109,8 @@ pub(super) enum Found {
 #[derive(Debug)]
 pub(super) struct Memo {
     slots: Vec<Slot>,
+    /// How far the table may grow.
+    slots_max: usize,
     used: usize,
     tokens: Vec<Token>,
     atoms: Vec<Atom>,
@@ -201,9 +204,10 @@ fn mix(key: (u64, u64), len: u16, reading: u16) -> u32 {
 }
 
 impl Memo {
-    pub fn new() -> Memo {
+    pub fn new(slots_max: usize) -> Memo {
         Memo {
             slots: Vec::new(),
+            slots_max,
             used: 0,
             tokens: Vec::new(),
             atoms: Vec::new(),
@@ -212,15 +216,27 @@ impl Memo {
         }
     }
 
-    /// Forgets everything, where it is full. Call between items: tokens of the present one must stay.
+    /// Forgets everything, where it is full, and grows. Call between items: tokens of the present one must stay.
     pub fn make_room(&mut self) {
-        if self.slots.is_empty() {
-            self.slots.resize(SLOTS, Slot::default());
+        let slots = self.slots.len();
+        if slots == 0 {
+            self.slots.resize(SLOTS_FIRST, Slot::default());
+            return;
         }
-        if self.used > RUNS_MAX || self.atoms.len() > ATOMS_MAX || self.tokens.len() > RUNS_MAX * 4
+        let runs_max = slots / 4 * 3;
+        if self.used > runs_max || self.atoms.len() > ATOMS_MAX || self.tokens.len() > runs_max * 4
         {
+            self.slots
+                .resize((slots * GROWTH).min(self.slots_max), Slot::default());
             self.forget();
         }
+    }
+
+    /// The slot where a search begins, and what keeps the next ones inside the table.
+    #[inline]
+    fn home(&self, sought: &Sought) -> (usize, usize) {
+        let mask = self.slots.len().wrapping_sub(1);
+        (sought.home as usize & mask, mask)
     }
 
     pub fn forget(&mut self) {
@@ -275,7 +291,7 @@ impl Memo {
     #[inline]
     pub fn peek(&self, sought: &Sought, key: ReadingKey) -> Found {
         let len = sought.end - sought.start;
-        match self.slots.get(sought.home as usize & (SLOTS - 1)) {
+        match self.slots.get(self.home(sought).0) {
             Some(slot)
                 if slot.key == sought.key
                     && u32::from(slot.len) == len
@@ -329,9 +345,10 @@ impl Memo {
             return Found::Tokens(self.learn_long(run, reading, reading_key, vocabulary));
         }
         let len = run.len() as u8;
-        let mut target = sought.home as usize & (SLOTS - 1);
+        let (home, mask) = self.home(sought);
+        let mut target = home;
         for probe in 0..PROBES_MAX {
-            let at = (sought.home as usize + probe) & (SLOTS - 1);
+            let at = (home + probe) & mask;
             let Some(slot) = self.slots.get(at) else {
                 break;
             };

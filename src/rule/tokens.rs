@@ -117,9 +117,10 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub fn new() -> Page {
+    /// `memory` is how many stretches of text may be remembered.
+    pub fn new(memory: usize) -> Page {
         Page {
-            memo: Memo::new(),
+            memo: Memo::new(memory),
             words: Vec::new(),
             bounds: Default::default(),
             reading: language::detect("", ""),

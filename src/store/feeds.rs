@@ -1,8 +1,12 @@
 //! What the store knows of each feed: its row, its rhythm, how late its items are.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
-use rusqlite::{Connection, Row, params, types::FromSql};
+use rusqlite::{Connection, OptionalExtension, Row, params, types::FromSql};
 
 use super::{FeedId, FeedState, Lag, Pushed, Store, StoreError, sqlite::failed};
 use crate::{
@@ -80,17 +84,34 @@ impl Store {
         &self,
         feed: FeedId,
     ) -> Result<(FeedState, Option<Rhythm>), StoreError> {
-        self.read_briefly("cannot read a feed", move |connection| {
+        let mut states = self.feed_states_of(vec![feed]).await?;
+        states
+            .pop()
+            .flatten()
+            .ok_or_else(|| StoreError::Failed("cannot read a feed: it has no row".to_owned()))
+    }
+
+    /// The states of these feeds with their rhythms, in their order and in one read; `None` where the store knows no such feed.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn feed_states_of(
+        &self,
+        feeds: Vec<FeedId>,
+    ) -> Result<Vec<Option<(FeedState, Option<Rhythm>)>>, StoreError> {
+        self.read_briefly("cannot read the feeds that are due", move |connection| {
+            let cannot = failed("cannot read the feeds that are due");
             let with_rhythm = |row: &Row<'_>| {
                 let counters = row.get_ref(COLUMNS)?.as_blob_or_null()?;
                 Ok((state(row)?, counters.and_then(Rhythm::from_bytes)))
             };
-            connection
-                .prepare_cached(&format!(
-                    "SELECT {STATE_COLUMNS}, counters FROM feed LEFT JOIN rhythm ON rhythm.feed = feed.id WHERE id = ?1"
-                ))
-                .and_then(|mut statement| statement.query_row([feed.0], with_rhythm))
-                .map_err(failed("cannot read a feed"))
+            let transaction = connection.unchecked_transaction().map_err(&cannot)?;
+            let mut statement = transaction
+                .prepare_cached(&STATE_AND_RHYTHM)
+                .map_err(&cannot)?;
+            let read = |feed: FeedId| statement.query_row([feed.0], with_rhythm).optional();
+            let states: rusqlite::Result<Vec<_>> = feeds.into_iter().map(read).collect();
+            states.map_err(&cannot)
         })
         .await
     }
@@ -105,15 +126,10 @@ impl Store {
             let cannot = failed("cannot read how late the items are");
             let mut statement = connection
                 .prepare_cached(
-                    "SELECT item.feed, item.seen - item.published FROM feed JOIN item ON item.feed = feed.id
-                      WHERE item.published IS NOT NULL AND item.seen >= ?1 AND item.seen > feed.first_contact
-                        AND item.published BETWEEN item.seen - ?2 AND item.seen",
+                    "SELECT item.feed, item.lag FROM feed JOIN item ON item.feed = feed.id WHERE item.lag IS NOT NULL AND item.seen >= ?1",
                 )
                 .map_err(&cannot)?;
-            let max = i64::try_from(LAG_MAX.as_millis()).unwrap_or(i64::MAX);
-            let mut rows = statement
-                .query(params![since.as_millisecond(), max])
-                .map_err(&cannot)?;
+            let mut rows = statement.query([since.as_millisecond()]).map_err(&cannot)?;
             let mut all: HashMap<FeedId, Vec<u64>> = HashMap::new();
             while let Some(row) = rows.next().map_err(&cannot)? {
                 let mut columns = Columns { row, next: 0 };
@@ -158,6 +174,12 @@ const STATE_COLUMNS: &str = "id, name, url, etag, last_modified, next_poll, pace
                              overruns, hurry_until, moved_to, moved_times, gone,
                              (SELECT hub FROM subscription WHERE subscription.feed = feed.id AND subscription.state = 'live'),
                              (SELECT lease_end FROM subscription WHERE subscription.feed = feed.id AND subscription.state = 'live')";
+
+static STATE_AND_RHYTHM: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {STATE_COLUMNS}, counters FROM feed LEFT JOIN rhythm ON rhythm.feed = feed.id WHERE id = ?1"
+    )
+});
 
 /// The nearest-rank percentiles of at least one lag in milliseconds.
 fn lag(mut ms: Vec<u64>) -> Lag {

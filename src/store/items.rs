@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, named_params, params};
 
-use super::{FeedId, PollRecord, SeenItem, Store, StoreError, sqlite::failed};
+use super::{
+    FeedId, PollRecord, SeenItem, Store, StoreError, feeds::LAG_MAX, polls::DAY_MS, sqlite::failed,
+};
 use crate::{
     judge::Edited,
     model::{Item, ItemKey},
-    parse::{Marks, marks},
+    parse::Identified,
     time::{self, Timestamp},
 };
 
@@ -103,74 +105,119 @@ fn seen_item(row: &Row<'_>) -> rusqlite::Result<SeenItem> {
     })
 }
 
-/// Archives an item and gives its number; `None` where it was seen meanwhile.
-pub(super) fn insert_item(
-    connection: &Connection,
-    record: &PollRecord,
-    item: &Item,
+/// The archive, open for the new items of one poll.
+pub(super) struct Archive<'a> {
+    record: &'a PollRecord,
+    see: CachedStatement<'a>,
+    insert: CachedStatement<'a>,
+    /// The number of the next item.
+    next: i64,
     today: i64,
-) -> Result<Option<i64>, StoreError> {
-    let cannot = failed("cannot archive an item");
-    let is_known = connection
-        .prepare_cached("SELECT 1 FROM seen WHERE feed = ?1 AND key = ?2")
-        .and_then(|mut statement| statement.exists(params![record.feed.0, signed(item.key())]))
-        .map_err(&cannot)?;
-    if is_known {
-        return Ok(None);
-    }
-    connection
-        .prepare_cached(
-            "INSERT INTO item (feed, seen, entry_id, title, summary, content, url, url_hash, author, categories, source, source_url, lang, published)
-             VALUES (:feed, :seen, :entry_id, :title, :summary, :content, :url, :url_hash, :author, :categories, :source, :source_url, :lang, :published)",
-        )
-        .and_then(|mut statement| {
-            statement.execute(named_params! {
-                ":feed": record.feed.0,
-                ":seen": record.at.as_millisecond(),
-                ":entry_id": item.id,
-                ":title": item.title,
-                ":summary": item.summary,
-                ":content": item.content,
-                ":url": item.url,
-                ":url_hash": url_hash(&item.url),
-                ":author": item.author,
-                ":categories": categories(item),
-                ":source": item.source,
-                ":source_url": item.source_url,
-                ":lang": item.lang,
-                ":published": item.published.map(Timestamp::as_millisecond),
-            })
-        })
-        .map_err(&cannot)?;
-    let number = connection.last_insert_rowid();
-    see(connection, record.feed, item, Some(number), today)?;
-    Ok(Some(number))
+    /// Whether the feed was watched when the items came: what the first contact lists may be of any age.
+    is_watched: bool,
 }
 
-/// Remembers that the feed listed an item, and the marks of it.
-pub(super) fn see(
+impl<'a> Archive<'a> {
+    pub fn open(connection: &'a Connection, record: &'a PollRecord) -> Result<Self, StoreError> {
+        let cannot = failed("cannot archive an item");
+        let (next, is_watched) = connection
+            .prepare_cached("SELECT (SELECT coalesce(max(id), 0) + 1 FROM item), first_contact IS NOT NULL FROM feed WHERE id = ?1")
+            .and_then(|mut statement| {
+                statement.query_row([record.feed.0], |row| Ok((row.get(0)?, row.get(1)?)))
+            })
+            .map_err(&cannot)?;
+        Ok(Archive {
+            record,
+            see: connection
+                .prepare_cached(
+                    "INSERT INTO seen (feed, key, listed_day, item, words, moment, page, name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                     ON CONFLICT DO NOTHING",
+                )
+                .map_err(&cannot)?,
+            insert: connection
+                .prepare_cached(
+                    "INSERT INTO item (id, feed, seen, entry_id, title, summary, content, url, url_hash, author, categories, source, source_url,
+                                       lang, published, lag)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                )
+                .map_err(&cannot)?,
+            next,
+            today: record.at.as_millisecond().div_euclid(DAY_MS),
+            is_watched,
+        })
+    }
+
+    /// Archives an item and gives its number; `None` where it was seen meanwhile.
+    pub fn insert(
+        &mut self,
+        Identified { marks, item }: &Identified,
+    ) -> Result<Option<i64>, StoreError> {
+        let cannot = failed("cannot archive an item");
+        let (feed, number) = (self.record.feed.0, self.next);
+        let is_new = self
+            .see
+            .execute(params![
+                feed,
+                signed(marks.key),
+                self.today,
+                number,
+                signed(marks.words),
+                marks.moment.map(signed),
+                marks.page.map(signed),
+                marks.name.map(signed),
+            ])
+            .map_err(&cannot)?
+            == 1;
+        if !is_new {
+            return Ok(None);
+        }
+        let seen = self.record.at;
+        let lag = item
+            .published
+            .filter(|published| self.is_watched && *published <= seen)
+            .map(|published| time::until(published, seen))
+            .filter(|lag| *lag <= LAG_MAX);
+        self.insert
+            .execute(params![
+                number,
+                feed,
+                seen.as_millisecond(),
+                item.id,
+                item.title,
+                item.summary,
+                item.content,
+                item.url,
+                url_hash(&item.url),
+                item.author,
+                categories(item),
+                item.source,
+                item.source_url,
+                item.lang,
+                item.published.map(Timestamp::as_millisecond),
+                lag.map(|lag| i64::try_from(lag.as_millis()).unwrap_or(i64::MAX)),
+            ])
+            .map_err(&cannot)?;
+        self.next += 1;
+        Ok(Some(number))
+    }
+}
+
+/// Keeps the marks of a known item that has none yet.
+pub(super) fn mark(
     connection: &Connection,
     feed: FeedId,
-    item: &Item,
-    number: Option<i64>,
+    item: &Identified,
     today: i64,
 ) -> Result<(), StoreError> {
-    let Marks {
-        key,
-        words,
-        moment,
-        page,
-        name,
-    } = marks(item);
+    let marks = &item.marks;
     connection
         .prepare_cached(
-            "INSERT INTO seen (feed, key, listed_day, item, words, moment, page, name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-             ON CONFLICT DO UPDATE SET item = coalesce(excluded.item, item), words = excluded.words, moment = excluded.moment,
-                    page = excluded.page, name = excluded.name",
+            "INSERT INTO seen (feed, key, listed_day, words, moment, page, name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT DO UPDATE SET words = excluded.words, moment = excluded.moment, page = excluded.page, name = excluded.name",
         )
         .and_then(|mut statement| {
             let mark = |mark: Option<ItemKey>| mark.map(signed);
-            statement.execute(params![feed.0, signed(key), today, number, signed(words), mark(moment), mark(page), mark(name)])
+            statement.execute(params![feed.0, signed(marks.key), today, signed(marks.words), mark(marks.moment), mark(marks.page), mark(marks.name)])
         })
         .map_err(failed("cannot remember an item"))?;
     Ok(())
@@ -181,10 +228,10 @@ pub(super) fn rename(
     connection: &Connection,
     feed: FeedId,
     old: ItemKey,
-    item: &Item,
+    item: &Identified,
     today: i64,
 ) -> Result<(), StoreError> {
-    let new = marks(item);
+    let new = &item.marks;
     connection
         .prepare_cached(
             "UPDATE OR IGNORE seen SET key = ?3, listed_day = ?4, moment = ?5, page = ?6, name = ?7 WHERE feed = ?1 AND key = ?2",
@@ -202,11 +249,10 @@ pub(super) fn rename(
 pub(super) fn edit_item(
     connection: &Connection,
     record: &PollRecord,
-    item: &Item,
+    Identified { marks, item }: &Identified,
 ) -> Result<Option<(i64, Edited)>, StoreError> {
     let cannot = failed("cannot record an edit");
-    let key = signed(item.key());
-    let marks = marks(item);
+    let key = signed(marks.key);
     let is_edit = connection
         .prepare_cached("UPDATE seen SET words = ?3, name = ?4 WHERE feed = ?1 AND key = ?2 AND words IS NOT NULL AND words <> ?3")
         .and_then(|mut statement| statement.execute(params![record.feed.0, key, signed(marks.words), marks.name.map(signed)]))

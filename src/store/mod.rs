@@ -14,9 +14,11 @@ mod judged;
 mod notices;
 mod outbox;
 mod polls;
+mod schema;
 mod sqlite;
 mod stories;
 mod subscriptions;
+mod writer;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -24,6 +26,7 @@ use crate::{
     hub::Announced,
     judge::{Decision, Edited, Past},
     model::{Alert, Item, ItemKey, Notice, Severity, Validators},
+    parse::Identified,
     schedule::{Plan, Rhythm, Why, Wishes},
     secret::Secret,
     time::Timestamp,
@@ -205,13 +208,13 @@ pub struct Harvest {
     /// Every item the document lists.
     pub listed: Vec<ItemKey>,
     /// Those that were not seen before.
-    pub new: Vec<Item>,
+    pub new: Vec<Identified>,
     /// Those that were seen before with another title or summary.
-    pub edited: Vec<Item>,
+    pub edited: Vec<Identified>,
     /// Those that were seen before under another key, which is forgotten.
-    pub renamed: Vec<(ItemKey, Item)>,
+    pub renamed: Vec<(ItemKey, Identified)>,
     /// Those that were seen by a version that did not keep their marks.
-    pub unmarked: Vec<Item>,
+    pub unmarked: Vec<Identified>,
     /// Most keys changed at once: how many items were recognised by other marks.
     pub storm: Option<usize>,
     /// Who would push the feed.
@@ -220,6 +223,16 @@ pub struct Harvest {
     pub rhythm: Option<Rhythm>,
     /// Items were lost before this answer: the feed is asked at its interval until then.
     pub hurry_until: Option<Timestamp>,
+}
+
+impl Harvest {
+    /// Whether it lists only what was known, as it was known.
+    pub fn brings_nothing(&self) -> bool {
+        self.new.is_empty()
+            && self.edited.is_empty()
+            && self.renamed.is_empty()
+            && self.unmarked.is_empty()
+    }
 }
 
 /// Decides what one new or edited item causes. Called inside the transaction, once for each of them.

@@ -5,18 +5,15 @@ use std::collections::HashSet;
 use rusqlite::{Connection, named_params, params};
 
 use super::{
-    Harvest, Judge, PollOutcome, PollRecord, Recorded, Store, StoreError,
-    items::{edit_item, insert_item, rename, see, signed},
+    Decided, Harvest, Judge, PollOutcome, PollRecord, Recorded, Store, StoreError,
+    items::{Archive, edit_item, mark, rename, signed},
     judged::record_decision,
     notices::note,
     sqlite::failed,
     stories::Rows,
     subscriptions::note_announced,
 };
-use crate::{
-    model::{Item, ItemKey},
-    time::Timestamp,
-};
+use crate::{model::ItemKey, time::Timestamp};
 
 /// What every answer without items changes.
 macro_rules! answered {
@@ -32,7 +29,7 @@ macro_rules! moved {
     };
 }
 
-const DAY_MS: i64 = 86_400_000;
+pub(super) const DAY_MS: i64 = 86_400_000;
 
 impl Store {
     /// Records a poll, whole or not at all: items, what was judged, alerts, owed deliveries, validators, next poll.
@@ -46,36 +43,54 @@ impl Store {
         record: PollRecord,
         mut judge: Judge,
     ) -> Result<Recorded, StoreError> {
-        self.write("cannot record a poll", move |connection| {
-            let cannot = failed("cannot record a poll");
-            let mut recorded = match &record.outcome {
-                PollOutcome::Items(harvest) => {
-                    let announced = &harvest.announced;
-                    let has_hub_changed =
-                        note_announced(connection, record.feed, announced, record.at)?;
-                    let recorded = record_items(connection, &record, harvest, &mut judge)?;
-                    Recorded {
-                        has_hub_changed,
-                        ..recorded
-                    }
-                }
-                PollOutcome::Pushed(harvest) => {
-                    record_push(connection, &record, harvest, &mut judge)?
-                }
-                outcome => {
-                    record_answer(connection, &record, outcome).map_err(&cannot)?;
-                    Recorded::default()
-                }
-            };
-            for notice in &record.notices {
-                recorded
-                    .notices
-                    .extend(note(connection, notice, &record.notices_to, record.at)?);
-            }
-            Ok(recorded)
+        self.write(DOING, move |connection| {
+            record_one(connection, &record, &mut judge)
         })
         .await
     }
+
+    /// As [`Store::record_poll`] for a poll that found nothing new, without waiting for the disk: many of these share a commit.
+    /// `done` is called when it is recorded, or why it is not.
+    pub async fn record_poll_soon(
+        &self,
+        record: PollRecord,
+        done: impl FnOnce(Result<Recorded, StoreError>) + Send + 'static,
+    ) {
+        let mut judge: Judge = Box::new(|_, _, _| Ok(Decided::default()));
+        let record = move |connection: &Connection| record_one(connection, &record, &mut judge);
+        self.write_soon(DOING, record, done).await;
+    }
+}
+
+const DOING: &str = "cannot record a poll";
+
+fn record_one(
+    connection: &Connection,
+    record: &PollRecord,
+    judge: &mut Judge,
+) -> Result<Recorded, StoreError> {
+    let mut recorded = match &record.outcome {
+        PollOutcome::Items(harvest) => {
+            let announced = &harvest.announced;
+            let has_hub_changed = note_announced(connection, record.feed, announced, record.at)?;
+            let recorded = record_items(connection, record, harvest, judge)?;
+            Recorded {
+                has_hub_changed,
+                ..recorded
+            }
+        }
+        PollOutcome::Pushed(harvest) => record_push(connection, record, harvest, judge)?,
+        outcome => {
+            record_answer(connection, record, outcome).map_err(failed(DOING))?;
+            Recorded::default()
+        }
+    };
+    for notice in &record.notices {
+        recorded
+            .notices
+            .extend(note(connection, notice, &record.notices_to, record.at)?);
+    }
+    Ok(recorded)
 }
 
 /// An answer without items: one row, and most polls are no more than this.
@@ -142,7 +157,7 @@ fn record_push(
 /// The latest publication of the new items in milliseconds, 0 where none has a date. A date in the future would hide every item
 /// after it.
 fn newest(record: &PollRecord, harvest: &Harvest) -> i64 {
-    let newest = harvest.new.iter().filter_map(|item| item.published);
+    let newest = harvest.new.iter().filter_map(|new| new.item.published);
     let newest = newest.map(|published| published.min(record.at)).max();
     newest.map_or(0, Timestamp::as_millisecond)
 }
@@ -154,31 +169,32 @@ fn record_listed(
     harvest: &Harvest,
     judge: &mut Judge,
 ) -> Result<Recorded, StoreError> {
-    let cannot = failed("cannot record a poll");
+    let cannot = failed(DOING);
     let mut recorded = Recorded::default();
     let at = record.at.as_millisecond();
     let today = at.div_euclid(DAY_MS);
     for (old, item) in &harvest.renamed {
         rename(connection, record.feed, *old, item, today)?;
     }
-    for item in &harvest.new {
-        let Some(item_id) = insert_item(connection, record, item, today)? else {
+    let mut archive = Archive::open(connection, record)?;
+    for new in &harvest.new {
+        let Some(item_id) = archive.insert(new)? else {
             continue;
         };
         recorded.new_items += 1;
-        let decided = judge(item, None, &Rows(connection))?;
+        let decided = judge(&new.item, None, &Rows(connection))?;
         record_decision(connection, record.at, item_id, &decided, &mut recorded)?;
     }
-    for item in &harvest.edited {
-        let Some((item_id, edited)) = edit_item(connection, record, item)? else {
+    for changed in &harvest.edited {
+        let Some((item_id, edited)) = edit_item(connection, record, changed)? else {
             continue;
         };
         recorded.edited_items += 1;
-        let decided = judge(item, Some(&edited), &Rows(connection))?;
+        let decided = judge(&changed.item, Some(&edited), &Rows(connection))?;
         record_decision(connection, record.at, item_id, &decided, &mut recorded)?;
     }
     for item in &harvest.unmarked {
-        see(connection, record.feed, item, None, today)?;
+        mark(connection, record.feed, item, today)?;
     }
     // What the feed lists is remembered for as long as it does; once a day is often enough to write it down.
     let mut list = connection
@@ -186,7 +202,7 @@ fn record_listed(
             "UPDATE seen SET listed_day = ?3 WHERE feed = ?1 AND key = ?2 AND listed_day < ?3",
         )
         .map_err(&cannot)?;
-    let new: HashSet<ItemKey> = harvest.new.iter().map(Item::key).collect();
+    let new: HashSet<ItemKey> = harvest.new.iter().map(|new| new.marks.key).collect();
     for key in harvest.listed.iter().filter(|key| !new.contains(key)) {
         list.execute(params![record.feed.0, signed(*key), today])
             .map_err(&cannot)?;
@@ -206,7 +222,7 @@ fn record_items(
     harvest: &Harvest,
     judge: &mut Judge,
 ) -> Result<Recorded, StoreError> {
-    let cannot = failed("cannot record a poll");
+    let cannot = failed(DOING);
     let at = record.at.as_millisecond();
     let recorded = record_listed(connection, record, harvest, judge)?;
     connection

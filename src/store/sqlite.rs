@@ -1,44 +1,27 @@
-//! SQLite behind the door: one writer thread that commits in groups, one reader beside it.
+//! SQLite behind the door: one writer (`writer`) and one reader beside it.
 //!
-//! Under load, many polls end at once and a commit costs milliseconds of `fsync`: the writer takes what waits, runs each
-//! request in its own savepoint, commits once, and only then answers. A failed request rolls back alone. A database in
-//! memory is called in place instead, so that a scenario in virtual time repeats to the byte.
+//! A database in memory is called in place instead, so that a scenario in virtual time repeats to the byte.
 
 use std::{
     fs::File,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    thread::JoinHandle,
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, config::DbConfig};
-use tokio::sync::{mpsc, oneshot};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-use super::StoreError;
+use super::{
+    StoreError,
+    schema::{
+        CHECK_WHOLE_BYTES_MAX, MIGRATIONS, check, migrate, opened_badly, quick_check,
+        schema_version,
+    },
+    writer::Writer,
+};
 
-/// "wire" as a number, in the header of each of our databases.
-const APPLICATION_ID: i32 = 0x7769_7265;
-/// Each migration brings the schema from its index to the next version.
-const MIGRATIONS: &[&str] = &[
-    include_str!("sql/0001_first.sql"),
-    include_str!("sql/0002_poll.sql"),
-    include_str!("sql/0003_notices.sql"),
-    include_str!("sql/0004_stories.sql"),
-    include_str!("sql/0005_receivers.sql"),
-    include_str!("sql/0006_push.sql"),
-];
-/// Requests that wait for the writer; beyond them callers wait.
-const WAITING_MAX: usize = 1024;
-/// Requests in one commit.
-const GROUP_MAX: usize = 256;
-/// Up to this size the whole database is checked before the daemon is ready.
-const CHECK_WHOLE_BYTES_MAX: u64 = 256 << 20;
 /// How long a reader waits for a checkpoint or another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-type Answer = Box<dyn FnOnce(Result<(), &StoreError>) + Send>;
-type Request = Box<dyn FnOnce(&Connection) -> Answer + Send>;
 
 /// A handle on the store; clones share it.
 #[derive(Clone)]
@@ -48,9 +31,9 @@ enum Inner {
     /// In memory: called in place.
     Inline(Mutex<Connection>),
     File {
-        writer: Option<mpsc::Sender<Request>>,
-        thread: Option<JoinHandle<()>>,
-        reader: Option<Arc<Mutex<Connection>>>,
+        // In the order in which they end: SQLite empties and removes the write-ahead log when its last connection may write.
+        reader: Arc<Mutex<Connection>>,
+        writer: Option<Writer>,
         /// Taken before a thread is: those who wait for the reader hold no thread each.
         reading: tokio::sync::Mutex<()>,
         /// Held for as long as this daemon owns the store.
@@ -64,34 +47,19 @@ impl std::fmt::Debug for Store {
     }
 }
 
-impl Drop for Inner {
-    fn drop(&mut self) {
-        if let Inner::File {
-            writer,
-            thread,
-            reader,
-            ..
-        } = self
-        {
-            // The reader first: SQLite empties and removes the write-ahead log when its last connection may write.
-            drop(reader.take());
-            drop(writer.take());
-            if let Some(thread) = thread.take() {
-                // The writer ends when its last sender is gone; joining makes its connection close before the lock is released.
-                let _ = thread.join();
-            }
-        }
-    }
-}
-
 impl Store {
     /// An empty store that lives and dies with this value.
     ///
     /// # Errors
     /// When SQLite has no memory for it.
     pub fn in_memory() -> Result<Store, StoreError> {
-        let mut connection =
-            Connection::open_in_memory().map_err(failed("cannot open a database in memory"))?;
+        let cannot = failed("cannot open a database in memory");
+        // Nobody else reaches this connection but through the lock below.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_in_memory_with_flags(flags).map_err(&cannot)?;
+        configure(&connection).map_err(&cannot)?;
         migrate(&mut connection, Path::new(":memory:"))?;
         Ok(Store(Arc::new(Inner::Inline(Mutex::new(connection)))))
     }
@@ -107,13 +75,13 @@ impl Store {
         let lock = take_lock(path)?;
         let mut connection = Connection::open(path).map_err(|error| opened_badly(path, &error))?;
         connection
-            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -16384;")
+            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -8192;")
             .map_err(|error| opened_badly(path, &error))?;
         configure(&connection).map_err(|error| opened_badly(path, &error))?;
         migrate(&mut connection, path)?;
         check(&connection, path)?;
         let reader = open_reader(path)?;
-        started(connection, reader, Some(lock))
+        Ok(file(Some(Writer::start(connection)?), reader, Some(lock)))
     }
 
     /// Opens a store to make short changes in it, beside a running daemon or after one. SQLite lets one writer in at a time.
@@ -129,9 +97,9 @@ impl Store {
         .map_err(|error| opened_badly(path, &error))?;
         connection
             .execute_batch("PRAGMA synchronous = FULL")
-            .and_then(|()| connection.busy_timeout(BUSY_TIMEOUT))
+            .and_then(|()| configure(&connection))
             .map_err(|error| opened_badly(path, &error))?;
-        started(connection, reader, None)
+        Ok(file(Some(Writer::start(connection)?), reader, None))
     }
 
     /// Opens a store to read it, beside a running daemon or after one.
@@ -140,13 +108,7 @@ impl Store {
     /// `Missing` where there is no database; `Foreign` or `Damaged` where it cannot be read.
     pub fn open_to_read(path: &Path) -> Result<Store, StoreError> {
         let reader = open_known(path)?;
-        Ok(Store(Arc::new(Inner::File {
-            writer: None,
-            thread: None,
-            reader: Some(Arc::new(Mutex::new(reader))),
-            reading: tokio::sync::Mutex::new(()),
-            _lock: None,
-        })))
+        Ok(file(None, reader, None))
     }
 
     /// The daemon that owns the store at this path, as `process 1234`, where one runs.
@@ -187,23 +149,24 @@ impl Store {
             Inner::File {
                 writer: Some(writer),
                 ..
-            } => {
-                let (answer, answered) = oneshot::channel();
-                let request: Request = Box::new(move |connection| {
-                    let outcome = in_savepoint(connection, doing, work);
-                    Box::new(move |committed| {
-                        let outcome = match committed {
-                            Ok(()) => outcome,
-                            Err(error) => Err(StoreError::Failed(format!("{doing}: {error}"))),
-                        };
-                        // A caller that went away does not want the answer.
-                        let _ = answer.send(outcome);
-                    })
-                });
-                let stopped = || StoreError::Failed(format!("{doing}: the store has stopped"));
-                writer.send(request).await.map_err(|_| stopped())?;
-                answered.await.map_err(|_| stopped())?
-            }
+            } => writer.write(doing, work).await,
+        }
+    }
+
+    /// Runs `work` in a transaction soon, before every later write, and calls `done` when it is on the disk. What has not run
+    /// when the machine dies is as if it had never been asked for; a store that is dropped runs it first.
+    pub(super) async fn write_soon<T, F, D>(&self, doing: &'static str, work: F, done: D)
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        D: FnOnce(Result<T, StoreError>) + Send + 'static,
+    {
+        match &*self.0 {
+            Inner::File {
+                writer: Some(writer),
+                ..
+            } => writer.write_soon(doing, work, done).await,
+            _ => done(self.write(doing, work).await),
         }
     }
 
@@ -217,13 +180,8 @@ impl Store {
             Inner::Inline(connection) => {
                 work(&connection.lock().unwrap_or_else(PoisonError::into_inner))
             }
-            Inner::File { reader: None, .. } => {
-                Err(StoreError::Failed(format!("{doing}: the store is closing")))
-            }
             Inner::File {
-                reader: Some(reader),
-                reading,
-                ..
+                reader, reading, ..
             } => {
                 let reader = reader.clone();
                 let _turn = reading.lock().await;
@@ -249,9 +207,7 @@ impl Store {
     {
         match &*self.0 {
             Inner::File {
-                reader: Some(reader),
-                reading,
-                ..
+                reader, reading, ..
             } => {
                 // Whoever reads for long holds the turn, and waiting for it holds no thread.
                 let _turn = reading.lock().await;
@@ -299,26 +255,6 @@ pub(super) fn failed(doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreEr
     move |error| StoreError::Failed(format!("{doing}: {error}"))
 }
 
-fn in_savepoint<T>(
-    connection: &Connection,
-    doing: &'static str,
-    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    run_cached(connection, "SAVEPOINT request").map_err(failed(doing))?;
-    // A panic is a bug of ours; it must cost one request, not the writer and every alert after it.
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(connection)))
-        .unwrap_or_else(|_| {
-            Err(StoreError::Failed(format!(
-                "{doing}: a bug ended the request"
-            )))
-        });
-    if outcome.is_err() {
-        run_cached(connection, "ROLLBACK TO request").map_err(failed(doing))?;
-    }
-    run_cached(connection, "RELEASE request").map_err(failed(doing))?;
-    outcome
-}
-
 /// A reader of a database that there is, of this version.
 fn open_known(path: &Path) -> Result<Connection, StoreError> {
     if !path.exists() {
@@ -338,60 +274,13 @@ fn open_known(path: &Path) -> Result<Connection, StoreError> {
     Ok(reader)
 }
 
-/// A store whose writer runs in a thread of its own.
-fn started(
-    connection: Connection,
-    reader: Connection,
-    lock: Option<File>,
-) -> Result<Store, StoreError> {
-    let (sender, receiver) = mpsc::channel(WAITING_MAX);
-    let thread = std::thread::Builder::new()
-        .name("store-writer".to_owned())
-        .spawn(move || write_in_groups(connection, receiver))
-        .map_err(|error| StoreError::Failed(format!("cannot start the store's thread: {error}")))?;
-    Ok(Store(Arc::new(Inner::File {
-        writer: Some(sender),
-        thread: Some(thread),
-        reader: Some(Arc::new(Mutex::new(reader))),
+fn file(writer: Option<Writer>, reader: Connection, lock: Option<File>) -> Store {
+    Store(Arc::new(Inner::File {
+        reader: Arc::new(Mutex::new(reader)),
+        writer,
         reading: tokio::sync::Mutex::new(()),
         _lock: lock,
-    })))
-}
-
-fn run_cached(connection: &Connection, statement: &str) -> rusqlite::Result<usize> {
-    connection.prepare_cached(statement)?.execute([])
-}
-
-fn write_in_groups(mut connection: Connection, mut requests: mpsc::Receiver<Request>) {
-    let mut answers: Vec<Answer> = Vec::new();
-    while let Some(first) = requests.blocking_recv() {
-        let committed = (|| {
-            let transaction = connection
-                .transaction_with_behavior(TransactionBehavior::Immediate)
-                .map_err(failed("cannot begin a transaction"));
-            let transaction = match transaction {
-                Ok(transaction) => transaction,
-                Err(error) => {
-                    // Dropping the request drops its answer: the caller hears that the store did not do it.
-                    tracing::error!(%error, "store cannot write");
-                    drop(first);
-                    return Err(error);
-                }
-            };
-            answers.push(first(&transaction));
-            // A full disk makes SQLite roll the whole group back by itself: then nothing more may run as if inside it.
-            while answers.len() < GROUP_MAX
-                && !transaction.is_autocommit()
-                && let Ok(next) = requests.try_recv()
-            {
-                answers.push(next(&transaction));
-            }
-            transaction.commit().map_err(failed("cannot commit"))
-        })();
-        for answer in answers.drain(..) {
-            answer(committed.as_ref().copied());
-        }
-    }
+    }))
 }
 
 fn take_lock(path: &Path) -> Result<File, StoreError> {
@@ -464,7 +353,7 @@ fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// What holds for every connection to a file.
+/// What holds for every connection.
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(128);
@@ -473,111 +362,4 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     // Without it SQLite plans a statement anew for each value that a range is compared with.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
-}
-
-fn opened_badly(path: &Path, error: &rusqlite::Error) -> StoreError {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::Damaged {
-            path: path.to_owned(),
-            finding: error.to_string(),
-        },
-        _ => StoreError::Failed(format!(
-            "cannot open the database {}: {error}",
-            path.display()
-        )),
-    }
-}
-
-fn schema_version(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
-    let pragma = |name: &str| {
-        connection
-            .query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))
-            .map_err(|error| opened_badly(path, &error))
-    };
-    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
-    let tables: i64 = connection
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .map_err(|error| opened_badly(path, &error))?;
-    let foreign = |finding: String| StoreError::Foreign {
-        path: path.to_owned(),
-        finding,
-    };
-    if tables == 0 && version == 0 {
-        return Ok(0);
-    }
-    if application != i64::from(APPLICATION_ID) {
-        return Err(foreign(
-            "it belongs to another program; give wirewatch its own file in [store] url".to_owned(),
-        ));
-    }
-    match usize::try_from(version) {
-        Ok(version) if version <= MIGRATIONS.len() => Ok(version),
-        _ => Err(foreign(format!(
-            "its schema is version {version} and this wirewatch knows versions up to {}; run the newer wirewatch that wrote it",
-            MIGRATIONS.len()
-        ))),
-    }
-}
-
-fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    let version = schema_version(connection, path)?;
-    let cannot = |error: rusqlite::Error| {
-        StoreError::Failed(format!(
-            "cannot bring the database {} to this version: {error}",
-            path.display()
-        ))
-    };
-    if version == MIGRATIONS.len() {
-        return Ok(());
-    }
-    let transaction = connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(cannot)?;
-    for migration in MIGRATIONS.iter().skip(version) {
-        transaction.execute_batch(migration).map_err(cannot)?;
-    }
-    transaction
-        .execute_batch(&format!(
-            "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}",
-            MIGRATIONS.len()
-        ))
-        .map_err(cannot)?;
-    transaction.commit().map_err(cannot)
-}
-
-/// Checks the database before the daemon trusts it: whole while it is small, else every table but the archive of items,
-/// which [`Store::check_archive`] reads once the daemon is up.
-fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let bytes = std::fs::metadata(path).map_or(0, |meta| meta.len());
-    if bytes <= CHECK_WHOLE_BYTES_MAX {
-        return quick_check(connection, path, "PRAGMA quick_check(1)");
-    }
-    for table in [
-        "feed",
-        "alert",
-        "revision",
-        "delivery",
-        "receiver",
-        "notice",
-        "store_key",
-        "subscription",
-        "story",
-        "story_key",
-    ] {
-        quick_check(connection, path, &format!("PRAGMA quick_check({table})"))?;
-    }
-    Ok(())
-}
-
-fn quick_check(connection: &Connection, path: &Path, pragma: &str) -> Result<(), StoreError> {
-    let finding: String = connection
-        .query_row(pragma, [], |row| row.get(0))
-        .map_err(|error| opened_badly(path, &error))?;
-    match finding.as_str() {
-        "ok" => Ok(()),
-        finding => Err(StoreError::Damaged {
-            path: path.to_owned(),
-            finding: finding.to_owned(),
-        }),
-    }
 }

@@ -290,7 +290,7 @@ async fn the_archive_is_replayed_by_event_time() {
     let feed = store.sync_feeds(vec![feed], ago(29)).await.unwrap()[0].id;
     let outcome = PollOutcome::Items(Harvest {
         listed: new.iter().map(Item::key).collect(),
-        new,
+        new: new.into_iter().map(Into::into).collect(),
         ..Harvest::default()
     });
     let record = PollRecord::plain(feed, ago(29), now, outcome);

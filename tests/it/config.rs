@@ -3,6 +3,7 @@
 //! Each `tests/data/config/bad/NAME.toml` (or `NAME/main.toml`) has beside it what `wirewatch check` prints for it. After a
 //! change of words, `WIREWATCH_BLESS=1 cargo test --test it config` writes them anew; read the difference.
 
+use std::sync::Arc;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
@@ -330,7 +331,7 @@ fn everything_that_is_written_arrives() {
         publisher: "bbc".to_owned(),
         tags: vec!["wire".to_owned(), "en".to_owned()],
         lang: Some("en".to_owned()),
-        poll: poll.clone(),
+        poll: Arc::new(poll.clone()),
         ..Feed::named("bbc-world")
     };
     assert_eq!(*config.feeds[0], bbc);
@@ -349,8 +350,8 @@ fn everything_that_is_written_arrives() {
         body_bytes_max: 20 << 20,
         backfill: seconds(0),
     };
-    assert_eq!(config.feeds[2].poll, fast);
-    assert_eq!(config.feeds[3].poll, poll);
+    assert_eq!(*config.feeds[2].poll, fast);
+    assert_eq!(*config.feeds[3].poll, poll);
 
     let receivers: Vec<&str> = config
         .receivers

@@ -113,7 +113,7 @@ fn rules() -> Vec<RuleSource> {
 
 const EACH: &str = "each";
 
-/// Whether every revision of every alert of the store arrived, each under one id, in whatever order.
+/// Whether every revision of every alert in the store arrived, each under one id, in whatever order.
 async fn all_revisions_arrived(world: &World, hook: &str) -> Result<(), TestCaseError> {
     let mut arrived: BTreeMap<(String, u64), BTreeSet<String>> = BTreeMap::new();
     for arrival in world.arrivals(hook) {
@@ -131,7 +131,11 @@ async fn all_revisions_arrived(world: &World, hook: &str) -> Result<(), TestCase
     );
     let mut owed = BTreeSet::new();
     let alerts = world.store().alerts(Default::default()).await.unwrap();
-    for row in alerts {
+    // Notices go to the operator alone, and this world has none.
+    let news = alerts
+        .iter()
+        .filter(|row| !row.alert.rule.starts_with("notice."));
+    for row in news {
         owed.extend(
             (1..=u64::from(row.alert.revision)).map(|revision| (row.alert.id.clone(), revision)),
         );

@@ -168,7 +168,7 @@ async fn the_daemon_and_a_backtest_decide_the_same() {
             let (sender, receiver) = mpsc::channel();
             let outcome = PollOutcome::Items(Harvest {
                 listed: vec![item.key()],
-                new: vec![item],
+                new: vec![item.into()],
                 ..Harvest::default()
             });
             let record = PollRecord::plain(states[which].id, at, at, outcome);

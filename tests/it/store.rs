@@ -113,7 +113,7 @@ fn harvest(ids: &[&str]) -> PollOutcome {
             last_modified: None,
         },
         listed: new.iter().map(Item::key).collect(),
-        new,
+        new: new.into_iter().map(Into::into).collect(),
         ..Harvest::default()
     })
 }

@@ -480,7 +480,7 @@ impl World {
         let outcome = PollOutcome::Items(Harvest {
             validators,
             listed: new.iter().map(Item::key).collect(),
-            new,
+            new: new.into_iter().map(Into::into).collect(),
             rhythm: Some(rhythm),
             ..Harvest::default()
         });
@@ -594,10 +594,10 @@ impl World {
         };
         let (rules, _) = RuleSet::compile(rules, Vec::new()).unwrap();
         let feed = |name: &String| {
-            let poll = PollLimits {
+            let poll = Arc::new(PollLimits {
                 interval: self.interval,
                 ..PollLimits::default()
-            };
+            });
             Arc::new(Feed {
                 url: format!("http://feeds/{name}"),
                 publisher: name.split('-').next().unwrap_or(name).to_owned(),
