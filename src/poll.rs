@@ -10,6 +10,7 @@ mod harvest;
 mod known;
 mod push;
 mod recording;
+mod resume;
 mod tally;
 mod think;
 mod turn;
@@ -24,7 +25,7 @@ use std::{
 use tokio::sync::Notify;
 
 use self::{
-    ask::{Answer, address, host_of, moved_to, read_answer, request},
+    ask::{Answer, address, moved_to, read_answer, request},
     change::{StateChange, notices},
     recording::Recording,
     tally::Contact,
@@ -35,18 +36,18 @@ use crate::{
     envelope::{Reply, Response},
     hub::{self, Announced},
     judge::{self, Matched},
-    model::{Feed, Item, ItemKey, PollLimits, Validators},
+    model::{Feed, Item, ItemKey, Validators},
     net::Net,
     notify::Receiver,
     parse::{self, Document, Identified, ParseError, Parsed},
     rule::{RuleHits, RuleSet},
-    schedule::{self, Agenda, Case, Plan, Planned, Polled, Rhythm, Why, Wishes},
+    schedule::{self, Agenda, Case, Plan, Polled, Rhythm, Why, Wishes},
     store::{
         Decided, FeedId, FeedState, Harvest, Judge, PollOutcome, PollRecord, Recorded, Store,
         StoreError,
     },
     tell,
-    time::{self, Clock, Timestamp},
+    time::{self, Clock, Steps, Timestamp},
 };
 
 pub use push::PushTaken;
@@ -109,6 +110,7 @@ pub struct Poller {
     clock: Clock,
     watched: RwLock<Arc<Watched>>,
     agenda: Mutex<Agenda<FeedId>>,
+    steps: Mutex<Steps>,
     /// Rung when deliveries are owed.
     owed: Arc<Notify>,
     /// Rung when a hub is to be asked for something.
@@ -145,6 +147,7 @@ impl Poller {
             clock,
             watched: RwLock::new(Arc::new(nothing)),
             agenda: Mutex::new(Agenda::new(1)),
+            steps: Mutex::new(Steps::new(clock)),
             owed,
             hubs_changed,
             tally: Arc::default(),
@@ -156,20 +159,9 @@ impl Poller {
 
     /// Watches these feeds from here on. `states` are the rows of the same feeds.
     pub fn watch(&self, watched: Watched, states: &[FeedState]) {
-        let planned = states
-            .iter()
-            .filter(|state| state.gone.is_none())
-            .filter_map(|state| {
-                let feed = watched.feeds.get(&state.id)?;
-                let PollLimits { interval, .. } = *feed.poll;
-                let due = schedule::replan(&feed.poll, state.plan, state.last_poll, state.failures);
-                Some(Planned {
-                    key: state.id,
-                    host: host_of(&feed.url),
-                    due,
-                    interval,
-                })
-            });
+        let is_start = self.watched().feeds.is_empty();
+        let was_cut_off = is_start && self.store.was_cut_off();
+        let planned = resume::planned(&watched, states, was_cut_off, self.clock.now());
         self.agenda().replace(watched.per_host, planned);
         *self.watched.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(watched);
     }
@@ -188,6 +180,15 @@ impl Poller {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Where the clock was set back, what is planned moves with it.
+    fn keep_in_step(&self) {
+        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(back) = steps.back() {
+            tracing::warn!(by = %time::show_duration(back), "the machine's clock was set back; feeds are asked on at their pace");
+            self.agenda().set_back(back);
+        }
     }
 
     fn agenda(&self) -> MutexGuard<'_, Agenda<FeedId>> {
