@@ -32,7 +32,8 @@ use crate::{
     time::Timestamp,
 };
 
-pub use hands::{Acknowledged, Marked, OutboxFilter, OutboxRow, Silence};
+pub use hands::{Acknowledged, Marked, Silence};
+pub use outbox::{OutboxFilter, OutboxRow};
 pub use sqlite::Store;
 
 /// Why the store could not do it.
