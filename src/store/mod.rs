@@ -467,6 +467,8 @@ pub struct AlertFilter {
     pub since: Option<Timestamp>,
     pub rule: Option<String>,
     pub severity_min: Severity,
+    /// Only alerts whose id begins so.
+    pub id: Option<String>,
     /// Only alerts that were opened or revised after the one with this [`AlertRow::changed`].
     pub after: Option<i64>,
     /// At most so many, those that changed last.
