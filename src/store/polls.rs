@@ -50,7 +50,7 @@ impl Store {
         .await
     }
 
-    /// As [`Store::record_poll`] for a poll that found nothing new, without waiting for the disk: many of these share a commit.
+    /// As [`Store::record_poll`] for a poll that caused nothing, without waiting for the disk: many of these share a commit.
     /// `done` is called when it is recorded, or why it is not.
     pub async fn record_poll_soon(
         &self,

@@ -7,6 +7,7 @@ mod config;
 mod crash;
 mod daemon;
 mod early;
+mod faults;
 mod judged;
 mod leases;
 mod mail_tls;
