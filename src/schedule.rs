@@ -22,8 +22,11 @@ const FEED_BACKOFF_MAX: Duration = Duration::from_secs(24 * 3600);
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// A feed that fails for so long is told of.
 pub const FAILING_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// How far apart feeds that began together are spread: a tenth of the interval, at most this.
+/// How far apart feeds are spread whose day or hour of rest ends at the same moment.
 const SPREAD_MAX: Duration = Duration::from_secs(30);
+/// How far apart feeds that began together are spread: a tenth of the interval, at most this. The time that their first polls
+/// took keeps thousands apart; what an item waits for its feed's second poll is not worth more.
+const FIRST_SPREAD_MAX: Duration = Duration::from_millis(200);
 
 /// A number in `0.0..1.0` that depends on the id and the attempt alone.
 pub fn jitter(id: &str, attempt: u32) -> f64 {
@@ -168,8 +171,8 @@ impl Plan {
 /// When a feed is polled again: never sooner than its interval, nor than its server and its document wish; later by its
 /// rhythm and after failures.
 ///
-/// The second poll is put off by a share of the interval that depends on the
-/// feed's name, so that feeds that began together do not march in step; from then on they stay apart.
+/// The second poll is put off by a moment that depends on the feed's name, so that feeds that began together do not march in
+/// step; from then on they stay apart.
 pub fn plan(case: Case<'_>) -> Plan {
     let Case {
         name,
@@ -182,7 +185,11 @@ pub fn plan(case: Case<'_>) -> Plan {
     let mut asked = Duration::ZERO;
     let mut retry_wish = None;
     match polled {
-        Polled::First => wait += (*interval / 10).min(SPREAD_MAX).mul_f64(jitter(name, 0)),
+        Polled::First => {
+            wait += (*interval / 10)
+                .min(FIRST_SPREAD_MAX)
+                .mul_f64(jitter(name, 0))
+        }
         Polled::Answered | Polled::NotAFeed => {
             if let Some(longer) = case.rhythm.filter(|longer| longer > interval) {
                 (wait, why) = (longer, Why::Rhythm);
@@ -352,6 +359,7 @@ mod tests {
             assert_eq!(next(name, Polled::Answered), time::from_ms(60_001));
         }
         assert_ne!(next("a", Polled::First), next("b", Polled::First));
+        assert!(next("a", Polled::First) <= at(60) + FIRST_SPREAD_MAX);
     }
 
     #[test]

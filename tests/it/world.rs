@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use wirewatch::{
     config::{Config, PollSettings, StoreSettings, WebSettings},
     daemon::Node,
-    envelope::{Envelope, HeaderText, NetError, Reply, Request, Response},
+    envelope::{Envelope, HeaderText, NetError, Reply, Request, Response, Stage},
     judge::{Edited, Past},
     model::{Feed, Item, PollLimits, Severity, Validators},
     net::Net,
@@ -70,6 +70,8 @@ pub enum Mood {
     Lies,
     /// A page that is no feed.
     Page,
+    /// Takes the connection and says nothing.
+    Hangs,
 }
 
 #[derive(Debug, Default)]
@@ -123,6 +125,12 @@ impl Net for ScriptedNet {
             let ms =
                 1.0 + wirewatch::schedule::jitter(&request.url, request.body.len() as u32) * 40.0;
             tokio::time::sleep(Duration::from_millis(ms as u64)).await;
+            if self.mood(&request) == Mood::Hangs {
+                let after = request.limits.total;
+                tokio::time::sleep(after).await;
+                let stage = Stage::FirstByte;
+                return Err(NetError::Late { stage, after });
+            }
             let (response, is_answered) = self.answer(&request)?;
             tokio::time::sleep(Duration::from_millis(ms as u64)).await;
             match is_answered {
@@ -148,7 +156,22 @@ impl Halves for &str {
     }
 }
 
+impl Script {
+    fn mood(&self, host: &str, name: &str) -> Mood {
+        match host {
+            "hub" => Mood::Well,
+            "feeds" => self.feeds[name].mood,
+            _ => self.hooks.get(name).copied().unwrap_or(Mood::Well),
+        }
+    }
+}
+
 impl ScriptedNet {
+    fn mood(&self, request: &Request) -> Mood {
+        let (host, name) = request.url.halves();
+        self.script.lock().unwrap().mood(&host, &name)
+    }
+
     fn answer(&self, request: &Request) -> Result<(Response, bool), NetError> {
         let after = time::until(epoch(), self.clock.now());
         let mut script = self.script.lock().unwrap();
@@ -163,10 +186,7 @@ impl ScriptedNet {
             };
             return Ok((response, true));
         }
-        let mood = match host.as_str() {
-            "feeds" => script.feeds[&name].mood,
-            _ => script.hooks.get(&name).copied().unwrap_or(Mood::Well),
-        };
+        let mood = script.mood(&host, &name);
         // What answers in the end.
         let mut target = name.clone();
         let mut response = Response {
@@ -196,7 +216,7 @@ impl ScriptedNet {
                 target = feed.to_owned();
             }
             Mood::Lies => response.status = 304,
-            Mood::Well | Mood::LosesAnswers | Mood::Page => {}
+            Mood::Well | Mood::LosesAnswers | Mood::Page | Mood::Hangs => {}
         }
         if host == "feeds" {
             let server = &script.feeds[&target];
@@ -334,6 +354,7 @@ pub struct World {
     /// Rules beside the one that watches for the word.
     rules: Vec<RuleSource>,
     interval: Duration,
+    concurrency: usize,
 }
 
 impl World {
@@ -357,6 +378,7 @@ impl World {
             word: "signal".to_owned(),
             rules: Vec::new(),
             interval: Duration::from_secs(60),
+            concurrency: 8,
         };
         for feed in feeds {
             world.add_server(feed);
@@ -497,6 +519,11 @@ impl World {
         self.interval = interval;
     }
 
+    /// So many feeds are polled at once from the next start on.
+    pub fn poll_at_once(&mut self, concurrency: usize) {
+        self.concurrency = concurrency;
+    }
+
     /// What the feed's document says of itself.
     pub fn feed_says(&self, feed: &str, channel: &str) {
         let mut script = self.script.lock().unwrap();
@@ -615,8 +642,8 @@ impl World {
                 keep: Duration::from_secs(90 * 86_400),
             },
             poll: PollSettings {
-                concurrency: 8,
-                per_host: 8,
+                concurrency: self.concurrency,
+                per_host: self.concurrency,
                 contact: None,
                 allow_private: false,
             },
