@@ -10,6 +10,7 @@ mod harvest;
 mod known;
 mod push;
 mod recording;
+mod resume;
 mod tally;
 mod think;
 mod turn;
@@ -24,7 +25,7 @@ use std::{
 use tokio::sync::Notify;
 
 use self::{
-    ask::{Answer, address, host_of, moved_to, read_answer, request},
+    ask::{Answer, address, moved_to, read_answer, request},
     change::{StateChange, notices},
     recording::Recording,
     tally::Contact,
@@ -35,18 +36,18 @@ use crate::{
     envelope::{Reply, Response},
     hub::{self, Announced},
     judge::{self, Matched},
-    model::{Feed, Item, ItemKey, PollLimits, Validators},
+    model::{Feed, Item, ItemKey, Validators},
     net::Net,
     notify::Receiver,
     parse::{self, Document, Identified, ParseError, Parsed},
     rule::{RuleHits, RuleSet},
-    schedule::{self, Agenda, Case, Plan, Planned, Polled, Rhythm, Why, Wishes},
+    schedule::{self, Agenda, Case, Plan, Polled, Rhythm, Why, Wishes},
     store::{
         Decided, FeedId, FeedState, Harvest, Judge, PollOutcome, PollRecord, Recorded, Store,
         StoreError,
     },
     tell,
-    time::{self, Clock, Timestamp},
+    time::{self, Clock, Steps, Timestamp},
 };
 
 pub use push::PushTaken;
@@ -119,11 +120,12 @@ pub struct Poller {
     clock: Clock,
     watched: RwLock<Arc<Watched>>,
     agenda: Mutex<Agenda<FeedId>>,
+    steps: Mutex<Steps>,
     /// Rung when deliveries are owed.
     owed: Arc<Notify>,
     /// Rung when a hub is to be asked for something.
     hubs_changed: Arc<Notify>,
-    tally: Tally,
+    tally: Arc<Tally>,
     thinkers: Thinkers,
     urgent: Urgent,
     recording: Recording,
@@ -155,9 +157,10 @@ impl Poller {
             clock,
             watched: RwLock::new(Arc::new(nothing)),
             agenda: Mutex::new(Agenda::new(1)),
+            steps: Mutex::new(Steps::new(clock)),
             owed,
             hubs_changed,
-            tally: Tally::default(),
+            tally: Arc::default(),
             thinkers: Thinkers::start(clock)?,
             urgent: Urgent::default(),
             recording: Recording::default(),
@@ -166,20 +169,9 @@ impl Poller {
 
     /// Watches these feeds from here on. `states` are the rows of the same feeds.
     pub fn watch(&self, watched: Watched, states: &[FeedState]) {
-        let planned = states
-            .iter()
-            .filter(|state| state.gone.is_none())
-            .filter_map(|state| {
-                let feed = watched.feeds.get(&state.id)?;
-                let PollLimits { interval, .. } = *feed.poll;
-                let due = schedule::replan(&feed.poll, state.plan, state.last_poll, state.failures);
-                Some(Planned {
-                    key: state.id,
-                    host: host_of(&feed.url),
-                    due,
-                    interval,
-                })
-            });
+        let is_start = self.watched().feeds.is_empty();
+        let was_cut_off = is_start && self.store.was_cut_off();
+        let planned = resume::planned(&watched, states, was_cut_off, self.clock.now());
         self.agenda().replace(watched.per_host, planned);
         *self.watched.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(watched);
     }
@@ -198,6 +190,15 @@ impl Poller {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Where the clock was set back, what is planned moves with it.
+    fn keep_in_step(&self) {
+        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(back) = steps.back() {
+            tracing::warn!(by = %time::show_duration(back), "the machine's clock was set back; feeds are asked on at their pace");
+            self.agenda().set_back(back);
+        }
     }
 
     fn agenda(&self) -> MutexGuard<'_, Agenda<FeedId>> {
@@ -372,6 +373,7 @@ impl Poller {
             }
         };
         let matched_at = self.clock.now();
+        let is_quiet = hits.is_empty();
         let is_first_contact = state.first_contact.is_none();
         let judge = {
             let (feed, watched, clock) = (feed.clone(), watched.clone(), self.clock);
@@ -415,7 +417,7 @@ impl Poller {
             true => Polled::First,
             false => Polled::Answered,
         };
-        let (next_poll, recorded) = self.record(visit, outcome, polled, judge).await?;
+        let (next_poll, recorded) = self.record(visit, outcome, polled, judge, is_quiet).await?;
         self.announce(feed, &recorded);
         self.hurry_with(&recorded.alerts).await?;
         Ok(next_poll)
@@ -433,16 +435,20 @@ impl Poller {
                 Ok(Decided::default())
             },
         );
-        let (next_poll, _) = self.record(visit, outcome, polled, judge_nothing).await?;
+        let (next_poll, _) = self
+            .record(visit, outcome, polled, judge_nothing, true)
+            .await?;
         Ok(next_poll)
     }
 
+    /// Records a poll; a quiet one, of which no rule wants to know anything, without waiting for the disk.
     async fn record(
         &self,
         visit: &Visit<'_>,
         outcome: PollOutcome,
         polled: Polled,
         judge: Judge,
+        is_quiet: bool,
     ) -> Result<(Timestamp, Recorded), StoreError> {
         let Visit {
             feed,
@@ -481,7 +487,7 @@ impl Poller {
             notices_to: visit.watched.notices_to.clone(),
             outcome,
         };
-        if is_quiet(&poll) {
+        if is_quiet && may_linger(&poll) {
             self.record_soon(feed, poll).await;
             self.tally.note(state.id, contact);
             changed.log(feed, state);
@@ -501,13 +507,16 @@ impl Poller {
         Ok((plan.next_poll, recorded))
     }
 
-    /// Records a poll that found nothing without waiting for it: lost with the machine, the feed is only asked again.
+    /// Records a poll that nobody waits for: lost with the machine, the feed is only asked again, and lists its items again.
     async fn record_soon(&self, feed: &Arc<Feed>, poll: PollRecord) {
         let (feed, recording) = (feed.clone(), self.recording.clone());
-        let hubs_changed = self.hubs_changed.clone();
+        let (hubs_changed, tally) = (self.hubs_changed.clone(), self.tally.clone());
         let done = move |recorded: Result<Recorded, StoreError>| match recorded {
             Ok(recorded) => {
                 recording.works();
+                tally
+                    .new_items
+                    .fetch_add(recorded.new_items, Ordering::Relaxed);
                 if recorded.has_hub_changed {
                     hubs_changed.notify_one();
                 }
@@ -537,14 +546,13 @@ impl Poller {
     }
 }
 
-/// Whether a poll found nothing that anyone waits for.
-fn is_quiet(poll: &PollRecord) -> bool {
-    let is_nothing = match &poll.outcome {
-        PollOutcome::Unchanged | PollOutcome::Failed { .. } => true,
-        PollOutcome::Items(harvest) => harvest.brings_nothing(),
-        PollOutcome::Pushed(_) | PollOutcome::Gone { .. } => false,
-    };
-    is_nothing && poll.notices.is_empty()
+/// Whether a poll that caused no alert may be recorded a moment later: a hub is told that its push is taken once it is.
+fn may_linger(poll: &PollRecord) -> bool {
+    let is_polled = !matches!(
+        poll.outcome,
+        PollOutcome::Pushed(_) | PollOutcome::Gone { .. }
+    );
+    is_polled && poll.notices.is_empty()
 }
 
 fn owed_to(judged: &judge::Judged, receivers: &[Arc<Receiver>]) -> Vec<String> {

@@ -38,6 +38,37 @@ impl Clock {
     }
 }
 
+/// Notices that the machine's clock was set back: what is planned by it would otherwise wait until it is that late again.
+#[derive(Debug)]
+pub struct Steps {
+    clock: Clock,
+    seen: (Timestamp, tokio::time::Instant),
+}
+
+impl Steps {
+    /// A correction of less is no step: clocks are disciplined by small ones all the time.
+    const MIN: Duration = Duration::from_secs(5);
+
+    pub fn new(clock: Clock) -> Steps {
+        Steps {
+            clock,
+            seen: (clock.now(), tokio::time::Instant::now()),
+        }
+    }
+
+    /// By how much the clock was set back since the last call.
+    pub fn back(&mut self) -> Option<Duration> {
+        let now = (self.clock.now(), tokio::time::Instant::now());
+        let (wall, running) = std::mem::replace(&mut self.seen, now);
+        set_back(wall, now.0, now.1 - running)
+    }
+}
+
+fn set_back(from: Timestamp, to: Timestamp, passed: Duration) -> Option<Duration> {
+    let missing = until(to, after(from, passed));
+    (missing >= Steps::MIN).then_some(missing)
+}
+
 /// `at` plus `wait`, held at the end of time where the sum does not fit.
 pub fn after(at: Timestamp, wait: Duration) -> Timestamp {
     at.checked_add(wait).unwrap_or(Timestamp::MAX)
@@ -122,6 +153,21 @@ pub fn rfc3339(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_is_noticed() {
+        let s = |s: i64| from_ms(s * 1000);
+        for (from, to, passed, expected) in [
+            (100, 110, 10, None),
+            (100, 3700, 10, None),
+            (100, 100, 4, None),
+            (100, 104, 10, Some(6)),
+            (7200, 3610, 10, Some(3600)),
+        ] {
+            let back = set_back(s(from), s(to), Duration::from_secs(passed));
+            assert_eq!(back, expected.map(Duration::from_secs), "{from} to {to}");
+        }
+    }
 
     #[test]
     fn durations_read_and_show() {

@@ -1,13 +1,13 @@
 //! A past that is kept in memory: what backtests and tests judge by, as the store's rows are to the daemon.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{HashMap, VecDeque},
     convert::Infallible,
 };
 
 use crate::{
     model::AlertStory,
-    story::{KEY_TEXTS_MAX, Origin, Recent, Told, day_of},
+    story::{Index, Origin, Recent, STORY_LIFE, Told, day_of},
     time::{self, Timestamp},
 };
 
@@ -16,11 +16,11 @@ use super::{Decision, Held, Joined, Past, Rate, Spans, Standing, StoryState};
 /// Texts, stories and alerts so far.
 #[derive(Debug, Default)]
 pub struct Memory {
-    texts: Vec<Origin>,
-    /// Newest last.
-    by_key: HashMap<u64, VecDeque<usize>>,
-    /// How many texts of a day have a word.
-    words: HashMap<u64, BTreeMap<i64, u32>>,
+    /// Those that may still be joined, oldest first.
+    texts: VecDeque<Origin>,
+    /// Texts that were forgotten: the number of the first in `texts`.
+    forgotten: usize,
+    index: Index,
     stories: Vec<Story>,
     by_uid: HashMap<String, usize>,
     rates: HashMap<String, RuleRate>,
@@ -121,42 +121,40 @@ impl Memory {
                 last: at,
             }),
         }
-        let text = joined.text.and_then(|text| usize::try_from(text).ok());
-        let text = match text.and_then(|text| Some((text, self.texts.get_mut(text)?))) {
-            Some((number, text)) => {
-                text.last_seen = text.last_seen.max(at);
-                number
-            }
-            None => {
-                story.texts += 1;
-                self.add_text(at, number, joined)
-            }
+        let copied = joined.text.filter(|text| self.text_mut(*text).is_some());
+        let text = match copied {
+            Some(text) => text,
+            None => self.add_text(at, number, joined),
         };
-        for key in &joined.new_text.keys {
-            let texts = self.by_key.entry(*key).or_default();
-            if !texts.contains(&text) {
-                texts.push_back(text);
-            }
-            if texts.len() > KEY_TEXTS_MAX {
-                texts.pop_front();
-            }
+        if let Some(text) = self.text_mut(text) {
+            text.last_seen = text.last_seen.max(at);
         }
-        for word in &joined.new_text.counted {
-            *self
-                .words
-                .entry(*word)
-                .or_default()
-                .entry(day_of(at))
-                .or_insert(0) += 1;
-        }
+        let new = &joined.new_text;
+        self.index.add(text, &new.keys, &new.counted, day_of(at));
         number
     }
 
-    fn add_text(&mut self, at: Timestamp, story: usize, joined: &Joined) -> usize {
+    fn add_text(&mut self, at: Timestamp, story: usize, joined: &Joined) -> i64 {
+        if let Some(story) = self.stories.get_mut(story) {
+            story.texts += 1;
+        }
         let new = &joined.new_text;
-        self.texts.push(Origin {
-            id: self.texts.len() as i64,
+        let dead = time::before(at, STORY_LIFE);
+        while self
+            .texts
+            .pop_front_if(|text| text.first_seen < dead)
+            .is_some()
+        {
+            self.forgotten += 1;
+        }
+        // From 1, as in a database.
+        let id = (self.forgotten + self.texts.len() + 1) as i64;
+        self.texts.push_back(Origin {
+            id,
             story: story as i64,
+            founder: joined
+                .founder
+                .or_else(|| joined.story.is_none().then_some(id)),
             name: joined.origin.clone(),
             is_digest: new.is_digest,
             has_lead: new.has_lead,
@@ -169,7 +167,16 @@ impl Memory {
             story_began: at,
             story_texts: 0,
         });
-        self.texts.len() - 1
+        id
+    }
+
+    fn place_of(&self, text: i64) -> Option<usize> {
+        usize::try_from(text).ok()?.checked_sub(self.forgotten + 1)
+    }
+
+    fn text_mut(&mut self, text: i64) -> Option<&mut Origin> {
+        let place = self.place_of(text)?;
+        self.texts.get_mut(place)
     }
 
     fn story_at(&self, id: i64) -> Option<&Story> {
@@ -181,14 +188,11 @@ impl Recent for Memory {
     type Error = Infallible;
 
     fn texts_under(&self, key: u64) -> Result<Vec<i64>, Infallible> {
-        let texts = self.by_key.get(&key);
-        Ok(texts.map_or_else(Vec::new, |texts| {
-            texts.iter().rev().map(|text| *text as i64).collect()
-        }))
+        Ok(self.index.texts_under(key))
     }
 
     fn origin(&self, id: i64) -> Result<Option<Origin>, Infallible> {
-        let text = usize::try_from(id).ok().and_then(|id| self.texts.get(id));
+        let text = self.place_of(id).and_then(|place| self.texts.get(place));
         Ok(text.and_then(|text| {
             let story = self.story_at(text.story)?;
             Some(Origin {
@@ -200,12 +204,7 @@ impl Recent for Memory {
     }
 
     fn texts_with(&self, words: &[u64], from_day: i64) -> Result<Vec<u32>, Infallible> {
-        let count = |word: &u64| {
-            self.words.get(word).map_or(0, |days| {
-                days.range(from_day..).map(|(_, texts)| texts).sum()
-            })
-        };
-        Ok(words.iter().map(count).collect())
+        Ok(self.index.texts_with(words, from_day))
     }
 }
 

@@ -213,6 +213,10 @@ impl<'a, P: Past + ?Sized> Case<'a, P> {
             (None, Some(agency)) => agency.to_owned(),
             (None, None) => stable_id(matched.seen, &["origin", &feed.name, &item.id]),
         };
+        let founder = match &placed.beside {
+            Some((text, _)) if known.is_some() => text.founder,
+            _ => None,
+        };
         let (known_id, uid, items, mut told) = match known {
             Some(story) => (Some(story.id), story.uid, story.items, story.told),
             None => (
@@ -247,6 +251,7 @@ impl<'a, P: Past + ?Sized> Case<'a, P> {
                 story: known_id,
                 story_uid: uid,
                 text: copied.map(|text| text.id),
+                founder,
                 origin,
                 publisher: telling.publisher,
                 is_another_item,

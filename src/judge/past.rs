@@ -91,6 +91,8 @@ pub struct Joined {
     pub story_uid: String,
     /// The number of the text that the item copies; a new one otherwise.
     pub text: Option<i64>,
+    /// The text that the story began with, where it is known; a new text of a new story begins it.
+    pub founder: Option<i64>,
     /// The name of its text: an agency's, or the text's own.
     pub origin: String,
     pub publisher: String,

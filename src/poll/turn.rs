@@ -54,6 +54,7 @@ impl Job for Polls {
     const GATHER: Duration = GATHER;
 
     async fn lease(&self, now: Timestamp, free: usize) -> Result<Leased<Turn>, StoreError> {
+        self.0.keep_in_step();
         let (due, next) = {
             let mut agenda = self.0.agenda();
             (agenda.take_due(now, free), agenda.next_due())

@@ -218,6 +218,19 @@ impl<K: Copy + Eq + Hash + Ord> Agenda<K> {
         }
     }
 
+    /// Plans everything so much sooner, as after the clock was set back by it.
+    pub fn set_back(&mut self, by: Duration) {
+        for entry in self.entries.values_mut() {
+            entry.due = time::before(entry.due, by);
+        }
+        for host in &mut self.hosts {
+            host.next_start = time::before(host.next_start, by);
+        }
+        let due = std::mem::take(&mut self.due).into_iter();
+        let sooner = |Reverse((due, key))| Reverse((time::before(due, by), key));
+        self.due = due.map(sooner).collect();
+    }
+
     /// Puts the first that waits for a host back into the heap, where the host has a place for it.
     fn call_next(&mut self, at: usize) {
         let host = &mut self.hosts[at];
@@ -360,6 +373,18 @@ mod tests {
             "what was overtaken runs once"
         );
         assert_eq!(agenda.take_due(at(999), 9), NONE);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_nobody_wait() {
+        let mut agenda = Agenda::new(1);
+        agenda.replace(1, plan(&[(1, "a", 3600), (2, "b", 3660)]));
+        assert_eq!(agenda.take_due(at(3600), 9), [1]);
+        agenda.set_back(Duration::from_secs(3600));
+        assert_eq!(agenda.next_due(), Some(at(60)));
+        agenda.finish(1, at(70));
+        assert_eq!(agenda.take_due(at(65), 9), [2]);
+        assert_eq!(agenda.take_due(at(70), 9), [1]);
     }
 
     /// When each of `feeds` of one host starts, in ms, asked every millisecond; each takes `ms`.

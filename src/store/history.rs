@@ -14,12 +14,15 @@ use super::{
 use crate::{
     judge::BASELINE_MAX,
     model::{Alert, AlertStory, Item},
-    story::{STORY_ALIVE, WINDOW_DAYS, day_of},
+    story::{STORY_ALIVE, WINDOW_DAYS},
     time::{self, Timestamp},
 };
 
 /// Rows forgotten in one transaction, so that sweeping never holds up a poll for long.
 const SWEEP_ROWS_MAX: usize = 2_000;
+/// Texts are kept for as long as their words count; nothing joins one that was last told so long ago.
+const TEXTS_KEPT: Duration = Duration::from_secs(86_400 * WINDOW_DAYS as u64);
+const _: () = assert!(TEXTS_KEPT.as_secs() >= STORY_ALIVE.as_secs());
 
 impl Store {
     /// The alerts that pass the filter at their latest revision, each with its story as it stands now, the one that changed last at the end, with their deliveries.
@@ -206,16 +209,11 @@ impl Store {
             let ms = time::before(now, keep).as_millisecond();
             let kept_ms = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
             let mut forgotten = expire_held(connection, now, SWEEP_ROWS_MAX).map_err(&cannot)?;
-            forgotten += forget_texts(connection, time::before(now, STORY_ALIVE), SWEEP_ROWS_MAX).map_err(&cannot)?;
+            forgotten += forget_texts(connection, time::before(now, TEXTS_KEPT), SWEEP_ROWS_MAX).map_err(&cannot)?;
             for (sql, bound) in [
-                ("DELETE FROM word_day WHERE (word, day) IN (SELECT word, day FROM word_day WHERE day < ?1 LIMIT ?2)", day_of(now) - WINDOW_DAYS),
                 // As long as the longest baseline may be.
                 ("DELETE FROM rule_minute WHERE (rule, minute) IN (SELECT rule, minute FROM rule_minute WHERE minute < ?1 LIMIT ?2)",
                     minute_of(time::before(now, BASELINE_MAX))),
-            ] {
-                forgotten += connection.execute(sql, params![bound, SWEEP_ROWS_MAX]).map_err(&cannot)?;
-            }
-            for (sql, bound) in [
                 (
                     "DELETE FROM edit WHERE item IN (SELECT id FROM (SELECT id, seen FROM item ORDER BY id LIMIT ?2) WHERE seen < ?1)",
                     ms,
@@ -245,8 +243,8 @@ impl Store {
                 ("DELETE FROM bundle WHERE id IN (SELECT id FROM bundle WHERE formed < ?1 AND NOT EXISTS
                     (SELECT 1 FROM delivery WHERE delivery.bundle = bundle.id) ORDER BY id LIMIT ?2)", ms),
                 ("DELETE FROM silence WHERE id IN (SELECT id FROM silence WHERE until < ?1 LIMIT ?2)", ms),
-                ("DELETE FROM told WHERE story IN (SELECT id FROM story WHERE last_seen < ?1 ORDER BY last_seen LIMIT ?2)", ms),
-                ("DELETE FROM story WHERE id IN (SELECT id FROM story WHERE last_seen < ?1 ORDER BY last_seen LIMIT ?2)", ms),
+                ("DELETE FROM told WHERE story IN (SELECT id FROM (SELECT id, last_seen FROM story ORDER BY id LIMIT ?2) WHERE last_seen < ?1)", ms),
+                ("DELETE FROM story WHERE id IN (SELECT id FROM story ORDER BY id LIMIT ?2) AND last_seen < ?1", ms),
                 (
                     "DELETE FROM seen WHERE (feed, key) IN (SELECT seen.feed, seen.key FROM seen JOIN feed ON feed.id = seen.feed
                         WHERE seen.listed_day < (feed.last_listing - ?1) / 86400000 LIMIT ?2)",

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{
     Decided, Recorded, StoreError,
     sqlite::failed,
-    stories::{join, minute_of},
+    stories::{Rows, join, minute_of},
 };
 use crate::{
     judge::{Held, Judged, Reason},
@@ -16,6 +16,7 @@ use crate::{
 /// Records what an item caused; `at` is when it was seen, `item` its number in the archive.
 pub(super) fn record_decision(
     connection: &Connection,
+    past: &Rows<'_>,
     at: Timestamp,
     item: i64,
     decided: &Decided,
@@ -23,7 +24,7 @@ pub(super) fn record_decision(
 ) -> Result<(), StoreError> {
     let cannot = failed("cannot record an alert");
     let story = match &decided.decision.joined {
-        Some(joined) => join(connection, at, joined)?,
+        Some(joined) => join(past, at, joined)?,
         None => 0,
     };
     for (rule, is_burst) in &decided.decision.rates {
@@ -79,12 +80,16 @@ fn note_judgement(connection: &Connection, item: i64, judged: &Judged) -> rusqli
         .execute(params![item, judged.rule, judged.reason.name(), judged.about])
 }
 
+/// Records an alert or its next revision; gives its number.
 fn put_alert(
     connection: &Connection,
     alert: &Alert,
     story: i64,
     confirmed: u32,
 ) -> Result<i64, StoreError> {
+    if alert.revision == 1 {
+        return insert_confirmed(connection, alert, story, confirmed);
+    }
     let cannot = failed("cannot record an alert");
     let known: Option<i64> = connection
         .prepare_cached("SELECT id FROM alert WHERE uid = ?1")
@@ -94,13 +99,10 @@ fn put_alert(
                 .optional()
         })
         .map_err(&cannot)?;
-    let number = match known {
-        Some(number) => {
-            insert_revision(connection, number, alert)?;
-            number
-        }
-        None => insert_alert(connection, alert, story)?,
+    let Some(number) = known else {
+        return insert_confirmed(connection, alert, story, confirmed);
     };
+    insert_revision(connection, number, alert)?;
     connection
         .prepare_cached("UPDATE alert SET confirmed = ?2 WHERE id = ?1 AND confirmed <> ?2")
         .and_then(|mut statement| statement.execute(params![number, confirmed]))
@@ -108,22 +110,41 @@ fn put_alert(
     Ok(number)
 }
 
+/// Records an alert that nobody confirmed.
 pub(super) fn insert_alert(
     connection: &Connection,
     alert: &Alert,
     story: i64,
 ) -> Result<i64, StoreError> {
+    insert_confirmed(connection, alert, story, 0)
+}
+
+fn insert_confirmed(
+    connection: &Connection,
+    alert: &Alert,
+    story: i64,
+    confirmed: u32,
+) -> Result<i64, StoreError> {
     let queued = alert.timing.queued.as_millisecond();
     connection
         .prepare_cached(
-            "INSERT INTO alert (uid, rule, severity, story, revision, opened, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+            "INSERT INTO alert (uid, rule, severity, story, revision, opened, updated, confirmed, changed)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, (SELECT coalesce(max(changed), 0) + 1 FROM alert))",
         )
         .and_then(|mut statement| {
-            statement.execute(params![alert.id, alert.rule, alert.severity as i64, story, alert.revision, queued])
+            statement.execute(params![
+                alert.id,
+                alert.rule,
+                alert.severity as i64,
+                story,
+                alert.revision,
+                queued,
+                confirmed
+            ])
         })
         .map_err(failed("cannot record an alert"))?;
     let number = connection.last_insert_rowid();
-    insert_revision(connection, number, alert)?;
+    insert_document(connection, number, alert)?;
     Ok(number)
 }
 
@@ -133,29 +154,35 @@ pub(super) fn insert_revision(
     number: i64,
     alert: &Alert,
 ) -> Result<(), StoreError> {
-    let cannot = failed("cannot record an alert");
-    let document =
-        serde_json::to_string(alert).map_err(|error| StoreError::Failed(error.to_string()))?;
-    let queued = alert.timing.queued.as_millisecond();
+    insert_document(connection, number, alert)?;
     connection
         .prepare_cached(
-            "INSERT INTO revision (alert, revision, queued, document) VALUES (?1, ?2, ?3, ?4)",
+            "UPDATE alert SET revision = ?2, severity = ?3, updated = ?4, changed = (SELECT max(changed) + 1 FROM alert) WHERE id = ?1",
         )
-        .and_then(|mut statement| {
-            statement.execute(params![number, alert.revision, queued, document])
-        })
-        .map_err(&cannot)?;
-    connection
-        .prepare_cached("UPDATE alert SET revision = ?2, severity = ?3, updated = ?4 WHERE id = ?1")
         .and_then(|mut statement| {
             statement.execute(params![
                 number,
                 alert.revision,
                 alert.severity as i64,
-                queued
+                alert.timing.queued.as_millisecond()
             ])
         })
-        .map_err(&cannot)?;
+        .map_err(failed("cannot record an alert"))?;
+    Ok(())
+}
+
+fn insert_document(connection: &Connection, number: i64, alert: &Alert) -> Result<(), StoreError> {
+    let document =
+        serde_json::to_string(alert).map_err(|error| StoreError::Failed(error.to_string()))?;
+    connection
+        .prepare_cached(
+            "INSERT INTO revision (alert, revision, queued, document) VALUES (?1, ?2, ?3, ?4)",
+        )
+        .and_then(|mut statement| {
+            let queued = alert.timing.queued.as_millisecond();
+            statement.execute(params![number, alert.revision, queued, document])
+        })
+        .map_err(failed("cannot record an alert"))?;
     Ok(())
 }
 

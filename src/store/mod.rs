@@ -225,16 +225,6 @@ pub struct Harvest {
     pub hurry_until: Option<Timestamp>,
 }
 
-impl Harvest {
-    /// Whether it lists only what was known, as it was known.
-    pub fn brings_nothing(&self) -> bool {
-        self.new.is_empty()
-            && self.edited.is_empty()
-            && self.renamed.is_empty()
-            && self.unmarked.is_empty()
-    }
-}
-
 /// Decides what one new or edited item causes. Called inside the transaction, once for each of them.
 pub type Judge = Box<
     dyn FnMut(&Item, Option<&Edited>, &dyn Past<Error = StoreError>) -> Result<Decided, StoreError>

@@ -10,7 +10,7 @@ use super::{
     judged::record_decision,
     notices::note,
     sqlite::failed,
-    stories::Rows,
+    stories::{Finder, Rows},
     subscriptions::note_announced,
 };
 use crate::{model::ItemKey, time::Timestamp};
@@ -43,13 +43,14 @@ impl Store {
         record: PollRecord,
         mut judge: Judge,
     ) -> Result<Recorded, StoreError> {
+        let finder = self.finder();
         self.write(DOING, move |connection| {
-            record_one(connection, &record, &mut judge)
+            record_one(connection, &finder, &record, &mut judge)
         })
         .await
     }
 
-    /// As [`Store::record_poll`] for a poll that found nothing new, without waiting for the disk: many of these share a commit.
+    /// As [`Store::record_poll`] for a poll that caused nothing, without waiting for the disk: many of these share a commit.
     /// `done` is called when it is recorded, or why it is not.
     pub async fn record_poll_soon(
         &self,
@@ -57,7 +58,9 @@ impl Store {
         done: impl FnOnce(Result<Recorded, StoreError>) + Send + 'static,
     ) {
         let mut judge: Judge = Box::new(|_, _, _| Ok(Decided::default()));
-        let record = move |connection: &Connection| record_one(connection, &record, &mut judge);
+        let finder = self.finder();
+        let record =
+            move |connection: &Connection| record_one(connection, &finder, &record, &mut judge);
         self.write_soon(DOING, record, done).await;
     }
 }
@@ -66,6 +69,7 @@ const DOING: &str = "cannot record a poll";
 
 fn record_one(
     connection: &Connection,
+    finder: &Finder,
     record: &PollRecord,
     judge: &mut Judge,
 ) -> Result<Recorded, StoreError> {
@@ -73,13 +77,13 @@ fn record_one(
         PollOutcome::Items(harvest) => {
             let announced = &harvest.announced;
             let has_hub_changed = note_announced(connection, record.feed, announced, record.at)?;
-            let recorded = record_items(connection, record, harvest, judge)?;
+            let recorded = record_items(connection, finder, record, harvest, judge)?;
             Recorded {
                 has_hub_changed,
                 ..recorded
             }
         }
-        PollOutcome::Pushed(harvest) => record_push(connection, record, harvest, judge)?,
+        PollOutcome::Pushed(harvest) => record_push(connection, finder, record, harvest, judge)?,
         outcome => {
             record_answer(connection, record, outcome).map_err(failed(DOING))?;
             Recorded::default()
@@ -135,11 +139,12 @@ fn record_answer(
 /// What a hub brought: new items, and nothing else that a poll would change.
 fn record_push(
     connection: &Connection,
+    finder: &Finder,
     record: &PollRecord,
     harvest: &Harvest,
     judge: &mut Judge,
 ) -> Result<Recorded, StoreError> {
-    let recorded = record_listed(connection, record, harvest, judge)?;
+    let recorded = record_listed(connection, finder, record, harvest, judge)?;
     if recorded.new_items > 0 {
         connection
             .prepare_cached(
@@ -165,6 +170,7 @@ fn newest(record: &PollRecord, harvest: &Harvest) -> i64 {
 /// The items of a document, judged where they are new, and what they teach of the feed's rhythm.
 fn record_listed(
     connection: &Connection,
+    finder: &Finder,
     record: &PollRecord,
     harvest: &Harvest,
     judge: &mut Judge,
@@ -173,6 +179,7 @@ fn record_listed(
     let mut recorded = Recorded::default();
     let at = record.at.as_millisecond();
     let today = at.div_euclid(DAY_MS);
+    let past = Rows::of(connection, finder);
     for (old, item) in &harvest.renamed {
         rename(connection, record.feed, *old, item, today)?;
     }
@@ -182,16 +189,30 @@ fn record_listed(
             continue;
         };
         recorded.new_items += 1;
-        let decided = judge(&new.item, None, &Rows(connection))?;
-        record_decision(connection, record.at, item_id, &decided, &mut recorded)?;
+        let decided = judge(&new.item, None, &past)?;
+        record_decision(
+            connection,
+            &past,
+            record.at,
+            item_id,
+            &decided,
+            &mut recorded,
+        )?;
     }
     for changed in &harvest.edited {
         let Some((item_id, edited)) = edit_item(connection, record, changed)? else {
             continue;
         };
         recorded.edited_items += 1;
-        let decided = judge(&changed.item, Some(&edited), &Rows(connection))?;
-        record_decision(connection, record.at, item_id, &decided, &mut recorded)?;
+        let decided = judge(&changed.item, Some(&edited), &past)?;
+        record_decision(
+            connection,
+            &past,
+            record.at,
+            item_id,
+            &decided,
+            &mut recorded,
+        )?;
     }
     for item in &harvest.unmarked {
         mark(connection, record.feed, item, today)?;
@@ -218,13 +239,14 @@ fn record_listed(
 
 fn record_items(
     connection: &Connection,
+    finder: &Finder,
     record: &PollRecord,
     harvest: &Harvest,
     judge: &mut Judge,
 ) -> Result<Recorded, StoreError> {
     let cannot = failed(DOING);
     let at = record.at.as_millisecond();
-    let recorded = record_listed(connection, record, harvest, judge)?;
+    let recorded = record_listed(connection, finder, record, harvest, judge)?;
     connection
         .prepare_cached(
             "UPDATE feed SET etag = :etag, last_modified = :last_modified, next_poll = :next, pace = :pace, not_before = :not_before,

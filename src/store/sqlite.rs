@@ -17,6 +17,7 @@ use super::{
         CHECK_WHOLE_BYTES_MAX, MIGRATIONS, check, migrate, opened_badly, quick_check,
         schema_version,
     },
+    stories::Finder,
     writer::Writer,
 };
 
@@ -25,7 +26,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A handle on the store; clones share it.
 #[derive(Clone)]
-pub struct Store(Arc<Inner>);
+pub struct Store(Arc<Inner>, Finder);
 
 enum Inner {
     /// In memory: called in place.
@@ -36,6 +37,8 @@ enum Inner {
         writer: Option<Writer>,
         /// Taken before a thread is: those who wait for the reader hold no thread each.
         reading: tokio::sync::Mutex<()>,
+        /// Whether whoever had it before left without closing it.
+        was_cut_off: bool,
         /// Held for as long as this daemon owns the store.
         _lock: Option<File>,
     },
@@ -61,7 +64,10 @@ impl Store {
         let mut connection = Connection::open_in_memory_with_flags(flags).map_err(&cannot)?;
         configure(&connection).map_err(&cannot)?;
         migrate(&mut connection, Path::new(":memory:"))?;
-        Ok(Store(Arc::new(Inner::Inline(Mutex::new(connection)))))
+        Ok(Store(
+            Arc::new(Inner::Inline(Mutex::new(connection))),
+            Finder::default(),
+        ))
     }
 
     /// Opens the daemon's store, made if there is none, checked and brought to this version's schema.
@@ -73,6 +79,8 @@ impl Store {
             return Store::in_memory();
         }
         let lock = take_lock(path)?;
+        // The log's file goes when the database is closed.
+        let was_cut_off = std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
         let mut connection = Connection::open(path).map_err(|error| opened_badly(path, &error))?;
         connection
             .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -8192;")
@@ -81,7 +89,12 @@ impl Store {
         migrate(&mut connection, path)?;
         check(&connection, path)?;
         let reader = open_reader(path)?;
-        Ok(file(Some(Writer::start(connection)?), reader, Some(lock)))
+        Ok(file(
+            Some(Writer::start(connection)?),
+            reader,
+            was_cut_off,
+            Some(lock),
+        ))
     }
 
     /// Opens a store to make short changes in it, beside a running daemon or after one. SQLite lets one writer in at a time.
@@ -99,7 +112,7 @@ impl Store {
             .execute_batch("PRAGMA synchronous = FULL")
             .and_then(|()| configure(&connection))
             .map_err(|error| opened_badly(path, &error))?;
-        Ok(file(Some(Writer::start(connection)?), reader, None))
+        Ok(file(Some(Writer::start(connection)?), reader, false, None))
     }
 
     /// Opens a store to read it, beside a running daemon or after one.
@@ -108,7 +121,7 @@ impl Store {
     /// `Missing` where there is no database; `Foreign` or `Damaged` where it cannot be read.
     pub fn open_to_read(path: &Path) -> Result<Store, StoreError> {
         let reader = open_known(path)?;
-        Ok(file(None, reader, None))
+        Ok(file(None, reader, false, None))
     }
 
     /// The daemon that owns the store at this path, as `process 1234`, where one runs.
@@ -122,6 +135,21 @@ impl Store {
             }
             _ => None,
         }
+    }
+
+    pub(super) fn finder(&self) -> Finder {
+        self.1.clone()
+    }
+
+    /// Whether the daemon that had it before was killed: what it did in its last moments may not be written down.
+    pub fn was_cut_off(&self) -> bool {
+        matches!(
+            &*self.0,
+            Inner::File {
+                was_cut_off: true,
+                ..
+            }
+        )
     }
 
     /// Whether it lives in memory, where no other process can reach it.
@@ -274,13 +302,22 @@ fn open_known(path: &Path) -> Result<Connection, StoreError> {
     Ok(reader)
 }
 
-fn file(writer: Option<Writer>, reader: Connection, lock: Option<File>) -> Store {
-    Store(Arc::new(Inner::File {
-        reader: Arc::new(Mutex::new(reader)),
-        writer,
-        reading: tokio::sync::Mutex::new(()),
-        _lock: lock,
-    }))
+fn file(
+    writer: Option<Writer>,
+    reader: Connection,
+    was_cut_off: bool,
+    lock: Option<File>,
+) -> Store {
+    Store(
+        Arc::new(Inner::File {
+            reader: Arc::new(Mutex::new(reader)),
+            writer,
+            reading: tokio::sync::Mutex::new(()),
+            was_cut_off,
+            _lock: lock,
+        }),
+        Finder::default(),
+    )
 }
 
 fn take_lock(path: &Path) -> Result<File, StoreError> {

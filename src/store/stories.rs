@@ -1,11 +1,16 @@
 //! Texts, stories and alerts as judging asks for them, and how an item is put into its story.
 
+use std::{
+    cell::RefCell,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Store, StoreError, sqlite::failed};
 use crate::{
     judge::{Held, Joined, Past, Rate, Spans, Standing, StoryState},
-    story::{KEY_TEXTS_MAX, Origin, Recent, Sketch, Told, Weighed, day_of},
+    story::{Index, Origin, Recent, Sketch, Told, Weighed, day_of},
     time::{self, Timestamp},
 };
 
@@ -18,27 +23,90 @@ const IS_DIGEST: i64 = 1;
 const HAS_LEAD: i64 = 2;
 const IS_REPRESENTATIVE: i64 = 4;
 
-/// The past as the rows tell it.
-pub(super) struct Rows<'a>(pub &'a Connection);
+/// What finds recent texts, shared by those who record. The rows tell the truth: what is here is made of them.
+pub(super) type Finder = Arc<Mutex<Index>>;
+
+/// The past as the rows tell it, inside one transaction.
+pub(super) struct Rows<'a> {
+    connection: &'a Connection,
+    /// `None` until somebody asks: most polls bring nothing that matches.
+    finder: RefCell<Option<MutexGuard<'a, Index>>>,
+    finders: &'a Finder,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn of(connection: &'a Connection, finder: &'a Finder) -> Rows<'a> {
+        Rows {
+            connection,
+            finder: RefCell::new(None),
+            finders: finder,
+        }
+    }
+
+    /// Asks the index, which is first brought to what this transaction sees.
+    fn with_index<T>(&self, ask: impl FnOnce(&mut Index) -> T) -> Result<T, StoreError> {
+        let mut finder = self.finder.borrow_mut();
+        let index = match &mut *finder {
+            Some(index) => index,
+            none => {
+                let mut index = self.finders.lock().unwrap_or_else(PoisonError::into_inner);
+                catch_up(self.connection, &mut index)
+                    .map_err(failed("cannot read recent texts"))?;
+                none.insert(index)
+            }
+        };
+        Ok(ask(index))
+    }
+}
+
+/// Makes the index anew where it is not of the rows that there are: after a start, and after a transaction that was taken back.
+fn catch_up(connection: &Connection, index: &mut Index) -> rusqlite::Result<()> {
+    let newest: Option<i64> = connection
+        .prepare_cached("SELECT max(id) FROM text")?
+        .query_row([], |row| row.get(0))?;
+    if newest.unwrap_or(0) == index.newest() {
+        return Ok(());
+    }
+    *index = Index::default();
+    let mut texts =
+        connection.prepare("SELECT id, first_seen, keys, counted FROM text ORDER BY id")?;
+    let mut rows = texts.query([])?;
+    while let Some(row) = rows.next()? {
+        let keys = numbers(row.get_ref(2)?.as_blob()?);
+        let counted = numbers(row.get_ref(3)?.as_blob()?);
+        index.add(
+            row.get(0)?,
+            &keys,
+            &counted,
+            day_of(time::from_ms(row.get(1)?)),
+        );
+    }
+    Ok(())
+}
+
+fn numbers(bytes: &[u8]) -> Vec<u64> {
+    let numbers = bytes.as_chunks::<8>().0.iter();
+    numbers.map(|bytes| u64::from_le_bytes(*bytes)).collect()
+}
+
+fn bytes_of(numbers: &[u64]) -> Vec<u8> {
+    numbers
+        .iter()
+        .flat_map(|number| number.to_le_bytes())
+        .collect()
+}
 
 impl Recent for Rows<'_> {
     type Error = StoreError;
 
     fn texts_under(&self, key: u64) -> Result<Vec<i64>, StoreError> {
-        self.0
-            .prepare_cached("SELECT text FROM text_key WHERE key = ?1 ORDER BY text DESC LIMIT ?2")
-            .and_then(|mut statement| {
-                statement
-                    .query_map(params![key.cast_signed(), KEY_TEXTS_MAX], |row| row.get(0))?
-                    .collect()
-            })
-            .map_err(failed("cannot look for a text"))
+        self.with_index(|index| index.texts_under(key))
     }
 
     fn origin(&self, id: i64) -> Result<Option<Origin>, StoreError> {
-        self.0
+        self.connection
             .prepare_cached(
-                "SELECT text.id, story, name, text.first_seen, text.last_seen, flags, sketch, words, story.first_seen, texts
+                "SELECT text.id, story, name, text.first_seen, text.last_seen, flags, sketch, words, story.first_seen, texts, founder
                    FROM text JOIN story ON story.id = text.story WHERE text.id = ?1",
             )
             .and_then(|mut statement| statement.query_row([id], origin).optional())
@@ -46,20 +114,7 @@ impl Recent for Rows<'_> {
     }
 
     fn texts_with(&self, words: &[u64], from_day: i64) -> Result<Vec<u32>, StoreError> {
-        let cannot = failed("cannot count words");
-        let mut statement = self
-            .0
-            .prepare_cached(
-                "SELECT coalesce(sum(texts), 0) FROM word_day WHERE word = ?1 AND day >= ?2",
-            )
-            .map_err(&cannot)?;
-        let mut count = |word: &u64| {
-            statement.query_row(params![word.cast_signed(), from_day], |row| row.get(0))
-        };
-        words
-            .iter()
-            .map(|word| count(word).map_err(&cannot))
-            .collect()
+        self.with_index(|index| index.texts_with(words, from_day))
     }
 }
 
@@ -67,7 +122,7 @@ impl Past for Rows<'_> {
     fn story(&self, id: i64) -> Result<Option<StoryState>, StoreError> {
         let cannot = failed("cannot read a story");
         let found = self
-            .0
+            .connection
             .prepare_cached("SELECT uid, items FROM story WHERE id = ?1")
             .and_then(|mut statement| {
                 statement
@@ -79,7 +134,7 @@ impl Past for Rows<'_> {
             return Ok(None);
         };
         let told = self
-            .0
+            .connection
             .prepare_cached("SELECT publisher, origin, last_seen FROM told WHERE story = ?1 ORDER BY last_seen DESC, publisher LIMIT ?2")
             .and_then(|mut statement| {
                 let told = |row: &Row<'_>| {
@@ -102,7 +157,7 @@ impl Past for Rows<'_> {
 
     fn alert(&self, story: i64, rule: &str) -> Result<Option<Standing>, StoreError> {
         let found: Option<(String, u32)> = self
-            .0
+            .connection
             .prepare_cached(
                 "SELECT document, confirmed FROM alert JOIN revision ON revision.alert = alert.id AND revision.revision = alert.revision
                   WHERE story = ?1 AND rule = ?2 ORDER BY alert.id DESC LIMIT 1",
@@ -122,7 +177,7 @@ impl Past for Rows<'_> {
 
     fn held(&self, story: i64, rule: &str, at: Timestamp) -> Result<Vec<Held>, StoreError> {
         let rows: Vec<(i64, String)> = self
-            .0
+            .connection
             .prepare_cached("SELECT until, document FROM held WHERE story = ?1 AND rule = ?2 AND until >= ?3 ORDER BY until DESC, item DESC LIMIT ?4")
             .and_then(|mut statement| {
                 let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
@@ -142,7 +197,7 @@ impl Past for Rows<'_> {
         let window_began = time::before(spans.at, spans.window);
         let baseline_began = time::before(window_began, spans.baseline);
         let counted = self
-            .0
+            .connection
             .prepare_cached(
                 "SELECT coalesce(sum(iif(minute > ?3, items, 0)), 0), coalesce(sum(iif(minute > ?3, 0, items)), 0),
                         (SELECT since FROM rule_watch WHERE rule = ?1), (SELECT last_burst FROM rule_watch WHERE rule = ?1)
@@ -191,9 +246,14 @@ impl Store {
 
 fn origin(row: &Row<'_>) -> rusqlite::Result<Origin> {
     let flags: i64 = row.get(5)?;
+    let id = row.get(0)?;
     Ok(Origin {
-        id: row.get(0)?,
+        id,
         story: row.get(1)?,
+        // 0 where it began the story: its number was not known before it was written.
+        founder: row
+            .get::<_, Option<i64>>(10)?
+            .map(|founder| if founder == 0 { id } else { founder }),
         name: row.get(2)?,
         first_seen: time::from_ms(row.get(3)?),
         last_seen: time::from_ms(row.get(4)?),
@@ -217,12 +277,9 @@ pub(super) fn minute_of(at: Timestamp) -> i64 {
 }
 
 /// Puts an item into its story and gives the story's number.
-pub(super) fn join(
-    connection: &Connection,
-    at: Timestamp,
-    joined: &Joined,
-) -> Result<i64, StoreError> {
+pub(super) fn join(past: &Rows<'_>, at: Timestamp, joined: &Joined) -> Result<i64, StoreError> {
     let cannot = failed("cannot record a story");
+    let connection = past.connection;
     let at_ms = at.as_millisecond();
     let is_new_text = joined.text.is_none();
     let story = match joined.story {
@@ -241,7 +298,21 @@ pub(super) fn join(
             connection.last_insert_rowid()
         }
     };
-    join_text(connection, at, story, joined).map_err(&cannot)?;
+    let new = &joined.new_text;
+    let text = match joined.text {
+        Some(text) => {
+            // A copy is found by its own title and link as well.
+            let keys = past.with_index(|index| {
+                let mut keys = new.keys.clone();
+                keys.retain(|key| !index.texts_under(*key).contains(&text));
+                keys
+            })?;
+            copied(connection, text, at_ms, &keys).map_err(&cannot)?;
+            text
+        }
+        None => told_first(connection, story, at_ms, joined).map_err(&cannot)?,
+    };
+    past.with_index(|index| index.add(text, &new.keys, &new.counted, day_of(at)))?;
     connection
         .prepare_cached(
             "INSERT INTO told (story, publisher, origin, last_seen) VALUES (?1, ?2, ?3, ?4)
@@ -251,99 +322,60 @@ pub(super) fn join(
             statement.execute(params![story, joined.publisher, joined.origin, at_ms])
         })
         .map_err(&cannot)?;
-    let mut count = connection
-        .prepare_cached("INSERT INTO word_day (word, day, texts) VALUES (?1, ?2, 1) ON CONFLICT DO UPDATE SET texts = texts + 1")
-        .map_err(&cannot)?;
-    for word in &joined.new_text.counted {
-        count
-            .execute(params![word.cast_signed(), day_of(at)])
-            .map_err(&cannot)?;
-    }
     Ok(story)
 }
 
-fn join_text(
+/// Keeps a text that was not told before.
+fn told_first(
     connection: &Connection,
-    at: Timestamp,
     story: i64,
+    at_ms: i64,
     joined: &Joined,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<i64> {
     let new = &joined.new_text;
-    let text = match joined.text {
-        Some(text) => {
-            connection
-                .prepare_cached("UPDATE text SET last_seen = max(last_seen, ?2) WHERE id = ?1")?
-                .execute(params![text, at.as_millisecond()])?;
-            text
-        }
-        None => {
-            let flag = |is_set: bool, flag: i64| if is_set { flag } else { 0 };
-            let flags = flag(new.is_digest, IS_DIGEST)
-                | flag(new.has_lead, HAS_LEAD)
-                | flag(new.is_representative, IS_REPRESENTATIVE);
-            connection
-                .prepare_cached("INSERT INTO text (story, name, first_seen, last_seen, flags, sketch, words, keys) VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, x'')")?
-                .execute(params![
-                    story,
-                    joined.origin,
-                    at.as_millisecond(),
-                    flags,
-                    new.sketch.to_bytes(),
-                    Weighed::to_bytes(&new.words),
-                ])?;
-            connection.last_insert_rowid()
-        }
-    };
-    // A copy is found by its own title and link as well.
-    let known: usize = connection
-        .prepare_cached("SELECT length(keys) FROM text WHERE id = ?1")?
-        .query_row([text], |row| row.get(0))?;
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO text_key (key, text) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-    )?;
-    let mut added = Vec::new();
-    for key in new
-        .keys
-        .iter()
-        .take(KEYS_BYTES_MAX.saturating_sub(known) / 8)
-    {
-        if insert.execute(params![key.cast_signed(), text])? == 1 {
-            added.extend(key.to_le_bytes());
-        }
-    }
-    if !added.is_empty() {
-        connection
-            .prepare_cached("UPDATE text SET keys = CAST(keys || ?2 AS BLOB) WHERE id = ?1")?
-            .execute(params![text, added])?;
-    }
-    Ok(())
+    let flag = |is_set: bool, flag: i64| if is_set { flag } else { 0 };
+    let flags = flag(new.is_digest, IS_DIGEST)
+        | flag(new.has_lead, HAS_LEAD)
+        | flag(new.is_representative, IS_REPRESENTATIVE);
+    connection
+        .prepare_cached(
+            "INSERT INTO text (story, name, first_seen, last_seen, flags, sketch, words, keys, counted, founder)
+             VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            story,
+            joined.origin,
+            at_ms,
+            flags,
+            new.sketch.to_bytes(),
+            Weighed::to_bytes(&new.words),
+            bytes_of(&new.keys),
+            bytes_of(&new.counted),
+            joined.founder.or_else(|| joined.story.is_none().then_some(0)),
+        ])?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// Notes that a known text was told again, under these keys too.
+fn copied(connection: &Connection, text: i64, at_ms: i64, keys: &[u64]) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "UPDATE text SET last_seen = max(last_seen, ?2), keys = iif(length(keys) + length(?3) > ?4, keys, CAST(keys || ?3 AS BLOB))
+              WHERE id = ?1",
+        )?
+        .execute(params![text, at_ms, bytes_of(keys), KEYS_BYTES_MAX])
 }
 
 /// Keys that one text is found by, in bytes: copies beyond leave theirs out.
 const KEYS_BYTES_MAX: usize = 64 * 1024;
 
-/// Forgets texts that were last told before a time, with their keys; how many.
+/// Forgets texts that were last told before a time; how many. Nearly in the order of time, so that no index is needed for it.
 pub(super) fn forget_texts(
     connection: &Connection,
     before: Timestamp,
     texts_max: usize,
 ) -> rusqlite::Result<usize> {
-    let texts: Vec<(i64, Vec<u8>)> = connection
-        .prepare_cached(
-            "SELECT id, keys FROM text WHERE last_seen < ?1 ORDER BY last_seen LIMIT ?2",
-        )?
-        .query_map(params![before.as_millisecond(), texts_max], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?
-        .collect::<rusqlite::Result<_>>()?;
-    let mut forget_key =
-        connection.prepare_cached("DELETE FROM text_key WHERE key = ?1 AND text = ?2")?;
-    let mut forget_text = connection.prepare_cached("DELETE FROM text WHERE id = ?1")?;
-    for (text, keys) in &texts {
-        for key in keys.as_chunks::<8>().0 {
-            forget_key.execute(params![i64::from_le_bytes(*key), text])?;
-        }
-        forget_text.execute([text])?;
-    }
-    Ok(texts.len())
+    connection
+        .prepare_cached("DELETE FROM text WHERE id IN (SELECT id FROM text ORDER BY id LIMIT ?2) AND last_seen < ?1")?
+        .execute(params![before.as_millisecond(), texts_max])
 }

@@ -20,8 +20,10 @@ const WAITING_MAX: usize = 1024;
 /// Requests in one commit.
 const GROUP_MAX: usize = 256;
 /// How long what nobody waits for may wait for company: ten thousand feeds asked every minute then cost ten commits a second
-/// and not a hundred and sixty. It is what a power cut may forget of polls that found nothing.
+/// and not a hundred and sixty. It is what a power cut may forget of polls that caused nothing.
 const LINGER: Duration = Duration::from_millis(100);
+/// So much company is enough: what lingers takes memory.
+const LINGERING_MAX: usize = 64;
 
 type Answer = Box<dyn FnOnce(Result<(), &StoreError>) + Send>;
 /// Runs in the writer's transaction; where there is none, it is told why and does nothing.
@@ -110,7 +112,7 @@ impl Writer {
                     let _ = requests.send(nothing()).await;
                 }
             });
-        } else if waiting >= GROUP_MAX {
+        } else if waiting >= LINGERING_MAX {
             // Whoever comes waits for a place, so that a slow disk slows polling and fills no memory.
             let _ = requests.send(nothing()).await;
         }

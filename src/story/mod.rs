@@ -5,10 +5,11 @@
 //! days. Merging two events hides the second from people, so [`place`] links only what it can vouch for: names that
 //! contradict each other, digests of the day and old stories do not link.
 //!
-//! Everything is looked up by key and nothing is scanned: what an item costs does not grow with how many there were.
+//! Everything is looked up by key ([`Index`]) and nothing is scanned: what an item costs does not grow with how many there were.
 
 mod byline;
 mod independent;
+mod index;
 mod place;
 mod publisher;
 mod sketch;
@@ -17,8 +18,10 @@ mod weigh;
 
 pub use byline::wire;
 pub use independent::{Told, independent};
+pub use index::Index;
 pub use place::{
-    ANY_WORD, KEY_TEXTS_MAX, Likeness, Origin, Placed, Recent, STORY_ALIVE, day_of, place,
+    ANY_WORD, KEY_TEXTS_MAX, Likeness, Origin, Placed, Recent, STORY_ALIVE, STORY_LIFE, day_of,
+    place,
 };
 pub use publisher::{family, publisher_of, publisher_of_item};
 pub use sketch::Sketch;

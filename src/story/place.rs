@@ -16,19 +16,21 @@ pub const STORY_ALIVE: Duration = Duration::from_secs(72 * 3600);
 /// How long a story takes further reports, counted from the first.
 const STORY_REPORTS: Duration = STORY_ALIVE;
 /// How long it takes further copies of its texts.
-const STORY_LIFE: Duration = Duration::from_secs(7 * 86_400);
+pub const STORY_LIFE: Duration = Duration::from_secs(7 * 86_400);
 /// Texts of a story that others are compared with: the first ones, so that a story cannot wander.
 const REPRESENTATIVES_MAX: usize = 8;
 /// Words that a text is compared by, the weightiest.
 const WORDS_MAX: usize = 24;
 /// Words that a text is found by.
-const WORD_KEYS_MAX: usize = 10;
+const WORD_KEYS_MAX: usize = 12;
 /// Less rare words find too many texts to be looked at.
 const KEY_RARITY_MIN: f32 = 2.5;
 /// Texts looked up under one key, the newest.
-pub const KEY_TEXTS_MAX: usize = 32;
+pub const KEY_TEXTS_MAX: usize = 16;
 /// Texts compared for one item.
-const CANDIDATES_MAX: usize = 24;
+const CANDIDATES_MAX: usize = 16;
+/// Rare words that two texts share at least before it is worth comparing them.
+const SHARED_KEYS_MIN: usize = 2;
 /// Words of less rarity say nothing: one text in five has them.
 const RARITY_MIN: f32 = 1.5;
 /// What a word of the lead weighs beside one of the title, and a name beside another word.
@@ -36,12 +38,26 @@ const LEAD_FACTOR: f32 = 0.6;
 const NAME_FACTOR: f32 = 1.3;
 /// Shared wording from which a text is a copy.
 const COPY_LIKENESS: f32 = 0.5;
+/// Shared wording from which a text that has most of the shorter one is a copy: cut short, or written on.
+const CUT_LIKENESS: f32 = 0.2;
+const CUT_OVERLAP: f32 = 0.75;
 /// Shared wording without which the same title over another lead is another text.
 const SAME_TITLE_LIKENESS: f32 = 0.12;
 /// How alike two texts under one link are at least, to be one text that was retold.
 const SAME_PAGE_LIKENESS: f32 = 0.2;
-/// How alike (cosine of weights) two reports of one event are at least; more is asked the older the other is.
+/// How alike (cosine of weights) two reports of one event are at least; more is asked the older the other is, as much again
+/// after so long.
 const EVENT_LIKENESS: f32 = 0.36;
+const EVENT_LIKENESS_DOUBLES: Duration = Duration::from_secs(96 * 3600);
+/// The part of it that is enough where so many reports of one story reach it: they vouch for each other.
+const NEARLY: f32 = 0.88;
+const SEVERAL: usize = 2;
+/// How alike a report is to the first of its story at least, where each has names for itself.
+const FOUNDER_LIKENESS: f32 = 0.12;
+/// How alike what gathers the events of a day is to a report at least, to be one more of them and not news of its own; and how
+/// alike two such are.
+const DIGEST_LIKENESS: f32 = 0.5;
+const DIGESTS_LIKENESS: f32 = 0.65;
 /// So alike that nothing else is asked.
 const EVENT_LIKENESS_CERTAIN: f32 = 0.8;
 /// The least that shared words must tell together, and how many they must be.
@@ -58,6 +74,8 @@ const WORD_SEED: u64 = 2;
 pub struct Origin {
     pub id: i64,
     pub story: i64,
+    /// The text that its story began with; itself where it did, `None` where that is not known.
+    pub founder: Option<i64>,
     /// The agency that wrote it, or a name of its own.
     pub name: String,
     pub is_digest: bool,
@@ -140,31 +158,19 @@ pub fn place<P: Recent + ?Sized>(
 ) -> Result<Placed, P::Error> {
     let weighed = weigh(telling, past, seen)?;
     let word_keys = word_keys(&weighed);
-    let mut best: Option<(f32, Origin, Likeness)> = None;
+    let mut near: Vec<Near> = Vec::new();
     for found in candidates(telling, &word_keys, past)? {
-        let Some(origin) = past.origin(found.id)? else {
-            continue;
-        };
-        let Some(likeness) = likeness(telling, &weighed, &origin, &found, seen) else {
-            continue;
-        };
-        let rank = match likeness {
-            Likeness::Copy => 2.0,
-            Likeness::Event(cosine) => cosine,
-        };
-        // Of equals the older stands for the story; the order of looking must not matter.
-        let is_better = |(known, other, _): &(f32, Origin, Likeness)| {
-            rank > *known || (rank == *known && origin.id < other.id)
-        };
-        if best.as_ref().is_none_or(is_better) {
-            best = Some((rank, origin, likeness));
+        if let Some(origin) = past.origin(found.id)? {
+            near.extend(nearness(telling, &weighed, origin, &found, seen));
         }
     }
-    let beside = best.map(|(_, origin, likeness)| (origin, likeness));
+    let beside = nearest(near, &weighed, past)?;
     let is_copy = matches!(beside, Some((_, Likeness::Copy)));
     let represents = match &beside {
         None => true,
-        Some((origin, _)) => !is_copy && origin.story_texts < REPRESENTATIVES_MAX,
+        Some((origin, _)) => {
+            !is_copy && !telling.is_digest && origin.story_texts < REPRESENTATIVES_MAX
+        }
     };
     let mut keys: Vec<u64> = [telling.title_key, telling.link_key]
         .into_iter()
@@ -249,6 +255,8 @@ struct Found {
     id: i64,
     has_link: bool,
     has_title: bool,
+    /// Shared keys of words.
+    words: usize,
     /// What the shared keys tell together.
     worth: f32,
 }
@@ -275,49 +283,127 @@ fn candidates<P: Recent + ?Sized>(
                 id,
                 has_link: false,
                 has_title: false,
+                words: 0,
                 worth: 0.0,
             });
+            text.words += usize::from(worth < COPY_KEY_WORTH);
             text.worth += worth;
             text.has_link |= telling.link_key == Some(key);
             text.has_title |= telling.title_key == Some(key);
         }
     }
-    let mut found: Vec<Found> = found.into_values().collect();
+    let tells = |found: &Found| found.worth >= COPY_KEY_WORTH || found.words >= SHARED_KEYS_MIN;
+    let mut found: Vec<Found> = found.into_values().filter(tells).collect();
     found.sort_by(|a, b| b.worth.total_cmp(&a.worth).then(b.id.cmp(&a.id)));
     found.truncate(CANDIDATES_MAX);
     Ok(found)
 }
 
-fn likeness(
+/// A text that an item is like, more or less.
+struct Near {
+    origin: Origin,
+    likeness: Likeness,
+    /// How alike the two must be, where nothing else vouches for it.
+    wanted: f32,
+}
+
+fn nearness(
     telling: &Telling,
     weighed: &[Weighed],
-    origin: &Origin,
+    origin: Origin,
     found: &Found,
     seen: Timestamp,
-) -> Option<Likeness> {
+) -> Option<Near> {
     if origin.last_seen < time::before(seen, STORY_ALIVE)
         || origin.story_began < time::before(seen, STORY_LIFE)
     {
         return None;
     }
     let shared = Shared::of(weighed, &origin.words);
-    if is_copy(telling, origin, found, &shared) {
-        return Some(Likeness::Copy);
+    if is_copy(telling, &origin, found, &shared) {
+        return Some(Near {
+            origin,
+            likeness: Likeness::Copy,
+            wanted: 0.0,
+        });
     }
     let is_open =
         origin.story_began >= time::before(seen, STORY_REPORTS) && origin.is_representative;
-    if !is_open || telling.is_digest || origin.is_digest {
+    let says_enough = shared.words >= SHARED_WORDS_MIN && shared.titled > 0 && !shared.has_conflict;
+    if !is_open || !says_enough {
         return None;
     }
-    let age_s = time::until(origin.first_seen, seen).as_secs_f32();
-    let wanted = EVENT_LIKENESS * (1.0 + age_s / STORY_REPORTS.as_secs_f32());
-    let is_certain = shared.cosine >= EVENT_LIKENESS_CERTAIN && shared.words >= SHARED_WORDS_MIN;
-    let is_alike = shared.cosine >= wanted
-        && shared.words >= SHARED_WORDS_MIN
-        && shared.rarity >= SHARED_RARITY_MIN
-        && shared.agrees_on_names;
-    ((is_alike || is_certain) && shared.titled > 0 && !shared.has_conflict)
-        .then_some(Likeness::Event(shared.cosine))
+    let age = time::until(origin.first_seen, seen).as_secs_f32();
+    let wanted = match (telling.is_digest, origin.is_digest) {
+        // What a digest told among other things is news when it is reported by itself.
+        (false, true) => return None,
+        // Two lists of headings of two days look alike.
+        (true, true) if telling.has_lead && origin.has_lead => DIGESTS_LIKENESS,
+        (true, true) => return None,
+        (true, false) => DIGEST_LIKENESS,
+        (false, false) if shared.cosine >= EVENT_LIKENESS_CERTAIN => EVENT_LIKENESS_CERTAIN,
+        (false, false) if shared.rarity >= SHARED_RARITY_MIN && shared.agrees_on_names => {
+            EVENT_LIKENESS * (1.0 + age / EVENT_LIKENESS_DOUBLES.as_secs_f32())
+        }
+        (false, false) => return None,
+    };
+    Some(Near {
+        origin,
+        likeness: Likeness::Event(shared.cosine),
+        wanted,
+    })
+}
+
+/// The one that an item joins: what it copies, else the most alike of those that are alike enough. Of equals the older stands for
+/// the story: the order of looking must not matter.
+fn nearest<P: Recent + ?Sized>(
+    near: Vec<Near>,
+    weighed: &[Weighed],
+    past: &P,
+) -> Result<Option<(Origin, Likeness)>, P::Error> {
+    let rank = |near: &Near| match near.likeness {
+        Likeness::Copy => 2.0,
+        Likeness::Event(cosine) => cosine,
+    };
+    let is_nearly = |near: &Near| rank(near) >= near.wanted * NEARLY;
+    let mut nearly_of: HashMap<i64, usize> = HashMap::new();
+    for near in near.iter().filter(|near| is_nearly(near)) {
+        *nearly_of.entry(near.origin.story).or_insert(0) += 1;
+    }
+    let is_alike = |near: &Near| {
+        let many = nearly_of.get(&near.origin.story).copied().unwrap_or(0);
+        rank(near) >= near.wanted || (many >= SEVERAL && is_nearly(near))
+    };
+    let mut alike: Vec<Near> = near.into_iter().filter(is_alike).collect();
+    alike.sort_by(|a, b| {
+        rank(b)
+            .total_cmp(&rank(a))
+            .then(a.origin.id.cmp(&b.origin.id))
+    });
+    for near in alike {
+        let is_copy = near.likeness == Likeness::Copy;
+        if is_copy || !leads_away(&near.origin, weighed, past)? {
+            return Ok(Some((near.origin, near.likeness)));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a text of a story is like an item by what the story did not begin with: a headline of two events, `Rebels near Homs,
+/// Israel raids hospital`, would lead from the one to the other.
+fn leads_away<P: Recent + ?Sized>(
+    origin: &Origin,
+    weighed: &[Weighed],
+    past: &P,
+) -> Result<bool, P::Error> {
+    let founder = match origin.founder.filter(|founder| *founder != origin.id) {
+        Some(founder) => past.origin(founder)?,
+        None => None,
+    };
+    Ok(founder.is_some_and(|founder| {
+        let shared = Shared::of(weighed, &founder.words);
+        shared.has_conflict && shared.cosine < FOUNDER_LIKENESS
+    }))
 }
 
 /// The same page, retold; or the same title, unless the leads are strangers; or the same wording under another title, unless that
@@ -338,7 +424,8 @@ fn is_copy(telling: &Telling, origin: &Origin, found: &Found, shared: &Shared) -
         };
     }
     let are_both_kinds = telling.has_lead == origin.has_lead;
-    wording >= COPY_LIKENESS
+    let is_cut = wording >= CUT_LIKENESS && telling.sketch.overlap(&origin.sketch) >= CUT_OVERLAP;
+    (wording >= COPY_LIKENESS || is_cut)
         && are_both_kinds
         && shared.titled > 0
         && !shared.has_conflict

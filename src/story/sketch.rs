@@ -11,7 +11,11 @@ const BANDS: usize = 8;
 
 /// The minima of a text's shingles under 32 hash functions; nothing for a text of fewer than three words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sketch(Vec<u32>);
+pub struct Sketch {
+    minima: Vec<u32>,
+    /// How many shingles the text has; 0 where that was not kept.
+    shingles: u32,
+}
 
 impl Sketch {
     /// Of words in their order.
@@ -32,21 +36,35 @@ impl Sketch {
                 *minimum = (*minimum).min((mixed(number) >> 32) as u32);
             }
         }
-        Sketch(minima)
+        Sketch {
+            minima,
+            shingles: u32::try_from(words.len() + 1 - SHINGLE_WORDS).unwrap_or(u32::MAX),
+        }
     }
 
     /// The share of shingles that two texts have in common, as estimated; 0 where one has no sketch.
     pub fn likeness(&self, other: &Sketch) -> f32 {
-        if self.0.is_empty() || self.0.len() != other.0.len() {
+        if self.minima.is_empty() || self.minima.len() != other.minima.len() {
             return 0.0;
         }
-        let equal = self.0.iter().zip(&other.0).filter(|(a, b)| a == b).count();
-        equal as f32 / self.0.len() as f32
+        let pairs = self.minima.iter().zip(&other.minima);
+        pairs.filter(|(a, b)| a == b).count() as f32 / self.minima.len() as f32
+    }
+
+    /// The share of its shingles that the shorter of two texts has in common with the other: all, where it is the other cut short.
+    pub fn overlap(&self, other: &Sketch) -> f32 {
+        let likeness = self.likeness(other);
+        let least = self.shingles.min(other.shingles);
+        if least == 0 {
+            return likeness;
+        }
+        let shared = likeness / (1.0 + likeness) * (self.shingles + other.shingles) as f32;
+        (shared / least as f32).min(1.0)
     }
 
     /// What texts with a like sketch are found by.
     pub fn keys(&self) -> impl Iterator<Item = u64> {
-        self.0
+        self.minima
             .chunks_exact(ROWS)
             .take(BANDS)
             .enumerate()
@@ -58,15 +76,19 @@ impl Sketch {
     }
 
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.0
+        self.minima
             .iter()
-            .flat_map(|minimum| minimum.to_le_bytes())
+            .chain((!self.minima.is_empty()).then_some(&self.shingles))
+            .flat_map(|number| number.to_le_bytes())
             .collect()
     }
 
     pub fn from_bytes(bytes: &[u8]) -> Sketch {
-        let minima = bytes.as_chunks::<4>().0.iter();
-        Sketch(minima.map(|bytes| u32::from_le_bytes(*bytes)).collect())
+        let numbers = bytes.as_chunks::<4>().0.iter();
+        let mut minima: Vec<u32> = numbers.map(|bytes| u32::from_le_bytes(*bytes)).collect();
+        let shingles = minima.get(MINIMA).copied().unwrap_or(0);
+        minima.truncate(MINIMA);
+        Sketch { minima, shingles }
     }
 }
 

@@ -12,8 +12,8 @@ use crate::{
 };
 
 use super::{
-    Sketch, byline, publisher_of_item,
-    weigh::{Word, hash_of, share_of, stem_of},
+    Sketch, byline, family, publisher_of_item,
+    weigh::{SHARE_SAYING, Word, hash_of, share_of, stem_of},
 };
 
 /// Titles of fewer words ("Live updates", "Breaking news") are too common to link items by.
@@ -48,10 +48,12 @@ pub struct Telling {
 impl Telling {
     pub fn of(feed: &Feed, item: &Item) -> Telling {
         let publisher = publisher_of_item(feed, item);
+        let own_title = without_publisher(&item.title, [&publisher, &item.source]);
         let text = match item.summary.is_empty() {
             true => &item.content,
             false => &item.summary,
         };
+        let text = without_title(text, own_title);
         let reading = language::decide(
             [feed.lang.as_deref(), item.lang.as_deref()],
             &item.title,
@@ -59,7 +61,7 @@ impl Telling {
         );
         // A short text whose language is in doubt must be read the same way each time.
         let lang = reading.second.unwrap_or(reading.first);
-        let title = read(lang, &item.title, usize::MAX);
+        let title = read(lang, own_title, usize::MAX);
         let lead = read(lang, text, LEAD_WORDS);
         let is_headline_case = is_headline_case(&title);
         let mut words: Vec<Word> = Vec::with_capacity(title.len() + lead.len().min(TOPIC_WORDS));
@@ -76,6 +78,9 @@ impl Telling {
                 continue;
             }
             let (share, is_common) = share_of(lang, &read.stem, read.hash);
+            if share > SHARE_SAYING {
+                continue;
+            }
             words.push(Word {
                 word: read.hash,
                 share,
@@ -96,7 +101,7 @@ impl Telling {
         Telling {
             wire: byline::wire(item, &publisher),
             publisher,
-            title_key: title_key(&item.title),
+            title_key: title_key(own_title),
             link_key: canonical_link(&item.url)
                 .map(|link| xxh3_64_with_seed(link.as_bytes(), LINK_SEED)),
             sketch: Sketch::of(&hashes),
@@ -174,6 +179,45 @@ fn title_key(title: &str) -> Option<u64> {
         .map(str::to_lowercase)
         .collect();
     (words.len() >= TITLE_WORDS_MIN).then(|| xxh3_64(words.join(" ").as_bytes()))
+}
+
+/// A title without the outlet that aggregators and many sites put behind it: `Rebels enter Homs - Reuters`, `… | The Guardian`.
+fn without_publisher<'t>(title: &'t str, names: [&str; 2]) -> &'t str {
+    /// An outlet's name has no more words.
+    const NAME_WORDS_MAX: usize = 5;
+    let cut = [" - ", " | ", " – ", " — ", " :: "]
+        .iter()
+        .filter_map(|mark| Some((title.rfind(mark)?, mark.len())))
+        .max();
+    let Some((before, name)) =
+        cut.and_then(|(at, mark)| Some((title.get(..at)?, title.get(at + mark..)?)))
+    else {
+        return title;
+    };
+    let is_short = name.split_whitespace().count() <= NAME_WORDS_MAX;
+    let named = family(name);
+    let is_it = |publisher: &&str| {
+        let known = family(publisher);
+        let (short, long) = match known.len() < named.len() {
+            true => (&known, &named),
+            false => (&named, &known),
+        };
+        // `bbc.co.uk` is `BBC News`, `dailyberg.example` is `The Daily Berg Online`.
+        short.chars().count() >= 2
+            && (short == long || (short.len() > 2 && long.starts_with(short.as_str())))
+    };
+    match is_short && names.iter().any(is_it) {
+        true => before.trim_end(),
+        false => title,
+    }
+}
+
+/// A text without the title that some feeds begin it with: nothing is left where it says no more.
+fn without_title<'t>(text: &'t str, title: &str) -> &'t str {
+    match text.trim_start().strip_prefix(title) {
+        Some(rest) if !rest.starts_with(char::is_alphanumeric) => rest,
+        _ => text,
+    }
 }
 
 /// What a title says that gathers many events, as words in lower case with a space around.

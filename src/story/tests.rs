@@ -46,6 +46,7 @@ impl Desk {
                 story: beside.map(|(text, _)| text.story),
                 story_uid: number.to_string(),
                 text: copied,
+                founder: beside.and_then(|(text, _)| text.founder),
                 origin: number.to_string(),
                 publisher: telling.publisher,
                 is_another_item: true,
@@ -267,6 +268,7 @@ fn one_link_under_different_reports_makes_no_copies() {
         story: None,
         story_uid: "1".to_owned(),
         text: None,
+        founder: None,
         origin: "1".to_owned(),
         publisher: "p".to_owned(),
         is_another_item: true,
@@ -550,4 +552,76 @@ fn what_is_kept_of_a_text_comes_back_whole() {
         is_caseless: true,
     }];
     assert_eq!(Weighed::from_bytes(&Weighed::to_bytes(&weighed)), weighed);
+}
+
+#[test]
+fn a_headline_of_two_events_leads_from_neither_to_the_other() {
+    check(
+        "en",
+        &[
+            (
+                'a',
+                (
+                    0,
+                    "Thousands flee Syrian city of Homs as rebels close in",
+                    "Thousands of residents fled the central Syrian city of Homs on Friday as rebels closed in from the north.",
+                ),
+            ),
+            (
+                'a',
+                (
+                    1,
+                    "Syrian rebels close in on Homs, Israeli troops raid Kamal Adwan hospital",
+                    "Residents fled Homs as rebels closed in, while Israeli troops raided Kamal Adwan hospital in Beit Lahiya.",
+                ),
+            ),
+            (
+                'b',
+                (
+                    2,
+                    "Israeli troops raid Kamal Adwan hospital in Beit Lahiya",
+                    "Israeli troops raided Kamal Adwan hospital in Beit Lahiya and ordered patients and doctors into the courtyard.",
+                ),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn what_gathers_a_day_joins_what_it_mostly_tells_and_stands_for_nothing() {
+    let report = "Dozens of people were killed in an Israeli strike on the Jabalia refugee camp, the health ministry said.";
+    check(
+        "en",
+        &[
+            (
+                'a',
+                (
+                    0,
+                    "Dozens killed in Israeli strike on Jabalia refugee camp",
+                    report,
+                ),
+            ),
+            (
+                'a',
+                (
+                    2,
+                    "Photos: dozens killed in Israeli strike on Jabalia camp",
+                    "Rescuers searched the rubble of the Jabalia refugee camp after an Israeli strike killed dozens.",
+                ),
+            ),
+            // The other way round each report is news.
+            (
+                'b',
+                (5, "Live: Kherson shelled, bridge at Beryslav destroyed", ""),
+            ),
+            (
+                'c',
+                (
+                    6,
+                    "Bridge at Beryslav destroyed by shelling, Kherson says",
+                    "",
+                ),
+            ),
+        ],
+    );
 }

@@ -15,6 +15,8 @@ pub const WINDOW_DAYS: i64 = 4;
 const TEXTS_AT_LARGE: f32 = 1000.0;
 /// The share of texts with a word that is in no table of common words.
 const SHARE_RARE: f32 = 0.0007;
+/// A word that more texts have says nothing, however the last days went: nobody counts it.
+pub(super) const SHARE_SAYING: f32 = 0.22;
 /// Words of a usual title and lead: a word's share of words times this is about its share of texts.
 const WORDS_OF_A_TEXT: f32 = 35.0;
 

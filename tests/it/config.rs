@@ -3,11 +3,11 @@
 //! Each `tests/data/config/bad/NAME.toml` (or `NAME/main.toml`) has beside it what `wirewatch check` prints for it. After a
 //! change of words, `WIREWATCH_BLESS=1 cargo test --test it config` writes them anew; read the difference.
 
-use std::sync::Arc;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 

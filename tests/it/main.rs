@@ -10,6 +10,7 @@ mod early;
 mod faults;
 mod judged;
 mod leases;
+mod mail_tls;
 mod net;
 mod notices;
 mod outbox;

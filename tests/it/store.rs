@@ -71,6 +71,7 @@ fn alert_on_each(now: Timestamp) -> Judge {
             story: None,
             story_uid: format!("story-{}", item.id),
             text: None,
+            founder: None,
             origin: item.id.clone(),
             publisher: "p".to_owned(),
             is_another_item: true,
