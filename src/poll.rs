@@ -83,11 +83,21 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    fn failed(&self, retry_after: Option<Duration>) -> Polled {
+    fn failing_for(&self) -> Duration {
         let since = self.state.failing_since.unwrap_or(self.answered);
+        time::until(since, self.answered)
+    }
+
+    fn not_a_feed(&self) -> Polled {
+        Polled::NotAFeed {
+            failing_for: self.failing_for(),
+        }
+    }
+
+    fn failed(&self, retry_after: Option<Duration>) -> Polled {
         Polled::Failed {
             failures: self.state.failures + 1,
-            failing_for: time::until(since, self.answered),
+            failing_for: self.failing_for(),
             retry_after,
         }
     }
@@ -268,7 +278,8 @@ impl Poller {
                         self.record_items(&visit, harvest, PollOutcome::Items).await
                     }
                     Err(ParseError::NotAFeed(problem)) => {
-                        self.settle(&visit, PollOutcome::Failed { problem }, Polled::NotAFeed)
+                        let polled = visit.not_a_feed();
+                        self.settle(&visit, PollOutcome::Failed { problem }, polled)
                             .await
                     }
                     Err(ParseError::Broken(problem)) => {
