@@ -5,6 +5,7 @@
 //! kept as dead with its reason, never dropped.
 
 mod beat;
+mod door;
 mod rounds;
 mod silenced;
 
@@ -16,7 +17,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use self::rounds::Parcel;
+use self::{door::Door, rounds::Parcel};
 use crate::{
     envelope::NetError,
     model::{Alert, Notice, NoticeKind, Severity},
@@ -32,7 +33,7 @@ use crate::{
     work::{Job, Leased},
 };
 
-pub use silenced::words_of;
+pub use self::{door::Round, silenced::words_of};
 
 /// The shortest and the longest wait between two attempts of one delivery.
 const WAIT_MIN: Duration = Duration::from_secs(1);
@@ -63,55 +64,6 @@ pub struct Postman {
     owed: Arc<Notify>,
     doors: Mutex<HashMap<String, Door>>,
     notices_to: Mutex<Vec<String>>,
-}
-
-/// One receiver as the postman knows it. Nothing here matters after a restart.
-struct Door {
-    receiver: Arc<Receiver>,
-    running: Vec<i64>,
-    /// It may have deliveries that were given up: the operator was told, or the daemon has just started.
-    may_have_dead: bool,
-    /// The operator may have been told that it fails.
-    may_be_told: bool,
-    /// In a row, over all its deliveries.
-    failures: u32,
-    /// When the first of them was.
-    failing_since: Timestamp,
-    /// It has failed for so long that a person was told.
-    is_away: bool,
-    rests_until: Timestamp,
-    /// It answered 410; nothing more until the configuration is loaded anew.
-    is_disabled: bool,
-}
-
-impl Door {
-    fn free(&self, now: Timestamp) -> usize {
-        if self.is_disabled || now < self.rests_until {
-            return 0;
-        }
-        let slots = if self.failures >= FAILING_AFTER {
-            1
-        } else {
-            self.receiver.notifier.slots()
-        };
-        slots.saturating_sub(self.running.len().div_ceil(self.receiver.notifier.batch()))
-    }
-}
-
-/// The claim on due deliveries of one receiver; dropped, they are due again.
-pub struct Round {
-    postman: Arc<Postman>,
-    receiver: Arc<Receiver>,
-    parcels: Vec<Parcel>,
-    claimed: Vec<i64>,
-}
-
-impl Drop for Round {
-    fn drop(&mut self) {
-        self.postman.door(&self.receiver.name, |door| {
-            door.running.retain(|id| !self.claimed.contains(id))
-        });
-    }
 }
 
 /// A handle that the loop runs.
@@ -166,6 +118,7 @@ impl Job for Deliveries {
                 settled.extend(each);
             }
         }
+        round.answered();
         // What went out and cannot be recorded (a full disk) stays claimed, so that it does not go out again and again.
         let mut has_failed = false;
         while let Err(error) = self
@@ -205,29 +158,17 @@ impl Postman {
         let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
         let mut before = std::mem::take(&mut *doors);
         for receiver in receivers {
-            let running = before
-                .remove(&receiver.name)
-                .map_or_else(Vec::new, |door| door.running);
-            let door = Door {
-                receiver: receiver.clone(),
-                running,
-                may_have_dead: true,
-                may_be_told: true,
-                failures: 0,
-                failing_since: Timestamp::MIN,
-                is_away: false,
-                rests_until: Timestamp::MIN,
-                is_disabled: false,
-            };
+            let before = before.remove(&receiver.name);
+            let door = Door::opened(receiver.clone(), before);
             doors.insert(receiver.name.clone(), door);
         }
     }
 
-    /// How many rounds all these receivers together may have at once.
+    /// How many rounds all these receivers together may have at once, those included that are only being recorded.
     pub fn slots(receivers: &[Arc<Receiver>]) -> usize {
         receivers
             .iter()
-            .map(|receiver| receiver.notifier.slots())
+            .map(|receiver| door::rounds_max(receiver))
             .sum::<usize>()
             .max(1)
     }
@@ -276,6 +217,7 @@ impl Postman {
             receiver: receiver.clone(),
             parcels,
             claimed,
+            is_answered: false,
         }
     }
 

@@ -310,8 +310,12 @@ impl Subscriber {
         };
         match self.poller.push(subscription.feed, document).await? {
             PushTaken::Recorded => Ok(Brought::Taken),
+            PushTaken::Thin => {
+                tracing::debug!(%topic, "a push without items, the feed is polled");
+                Ok(Brought::Taken)
+            }
             PushTaken::Unreadable(reason) => {
-                tracing::warn!(%topic, %reason, "pushed document ignored");
+                tracing::warn!(%topic, %reason, "pushed document cannot be read, the feed is polled");
                 Ok(Brought::Taken)
             }
             PushTaken::NotWatched => Ok(Brought::Unknown),

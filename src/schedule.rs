@@ -69,8 +69,10 @@ pub enum Polled {
     /// The first answer of a feed.
     First,
     Answered,
-    /// A page that is not a feed, with a status as if it were: asked again as if nothing had been.
-    NotAFeed,
+    /// A page that is not a feed, with a status as if it were: a login, a challenge, a site rebuilt. For so long now.
+    NotAFeed {
+        failing_for: Duration,
+    },
     /// `failures` in a row, this one counted, the first of them so long ago; the server may have named a time to wait.
     Failed {
         failures: u32,
@@ -190,13 +192,21 @@ pub fn plan(case: Case<'_>) -> Plan {
                 .min(FIRST_SPREAD_MAX)
                 .mul_f64(jitter(name, 0))
         }
-        Polled::Answered | Polled::NotAFeed => {
+        Polled::Answered => {
             if let Some(longer) = case.rhythm.filter(|longer| longer > interval) {
                 (wait, why) = (longer, Why::Rhythm);
             }
             let backstop = case.pushed.min(case.limits.interval_max);
             if backstop > wait {
                 (wait, why) = (backstop, Why::Push);
+            }
+        }
+        Polled::NotAFeed { failing_for } => {
+            // The server is well and may have the feed again at any time: it is noticed within a tenth of the time that it was
+            // away, and within the longest interval.
+            let longer = (failing_for / 10).min(case.limits.interval_max);
+            if longer > *interval {
+                (wait, why) = (longer, Why::Backoff);
             }
         }
         Polled::Failed {

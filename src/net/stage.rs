@@ -181,3 +181,44 @@ impl<S: ClientSessionStore> ClientSessionStore for Sessions<S> {
         self.0.take_tls13_ticket(server)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every stage of connecting ends by its own limit, with its own words, and a new stage has a whole limit of its own.
+    #[tokio::test(start_paused = true)]
+    async fn every_stage_has_its_limit_and_its_words() {
+        for (stages, s, words) in [
+            (&[Stage::Lookup][..], 5, "DNS: no answer in 5s"),
+            (&[Stage::Connect], 10, "connect: no answer in 10s"),
+            (&[Stage::Tls], 10, "TLS: no handshake in 10s"),
+            (
+                &[Stage::Lookup, Stage::Connect],
+                14,
+                "connect: no answer in 10s",
+            ),
+            (
+                &[Stage::Lookup, Stage::Connect, Stage::Tls],
+                18,
+                "TLS: no handshake in 10s",
+            ),
+        ] {
+            let begun = Instant::now();
+            let progress = Progress::begun();
+            progress.enter(stages[0]);
+            let connecting = async {
+                for stage in stages {
+                    progress.enter(*stage);
+                    if Some(stage) != stages.last() {
+                        tokio::time::sleep(Duration::from_secs(4)).await;
+                    }
+                }
+                std::future::pending::<Result<(), _>>().await
+            };
+            let late = within_limits(&progress, connecting).await.unwrap_err();
+            assert_eq!(late.to_string(), words);
+            assert_eq!(begun.elapsed().as_secs(), s, "{stages:?}");
+        }
+    }
+}

@@ -84,7 +84,7 @@ pub fn notices(visit: &Visit<'_>, outcome: &PollOutcome, polled: Polled) -> Vec<
             false,
             format!("{name} is not asked again: {problem}; remove it or give it a new url"),
         ),
-        PollOutcome::Failed { problem } if polled == Polled::NotAFeed => say(
+        PollOutcome::Failed { problem } if matches!(polled, Polled::NotAFeed { .. }) => say(
             NoticeKind::NotAFeed,
             Severity::Medium,
             false,

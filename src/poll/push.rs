@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Poller, Visit};
+use super::{Poller, Read, Visit};
 use crate::{
     envelope::Response,
+    model::{Feed, Item},
     store::{FeedId, FeedState, Harvest, PollOutcome, StoreError},
     time::{self, Timestamp},
 };
@@ -14,7 +15,9 @@ use crate::{
 pub enum PushTaken {
     /// Its items are recorded, and what they cause is queued.
     Recorded,
-    /// It holds nothing that could be read.
+    /// It says that there is something, not what: the feed is asked as soon as its interval allows.
+    Thin,
+    /// It holds nothing that could be read; the feed is asked, as after [`PushTaken::Thin`].
     Unreadable(String),
     /// The feed is no longer watched.
     NotWatched,
@@ -33,8 +36,15 @@ impl Poller {
         let seen = self.clock.now();
         let (state, rhythm) = self.store.feed_state(id).await?;
         let read = match self.read(document).await {
+            Ok(read) if is_thin(&read) => {
+                self.poll_soon(&feed, &state);
+                return Ok(PushTaken::Thin);
+            }
             Ok(read) => read,
-            Err(error) => return Ok(PushTaken::Unreadable(error.to_string())),
+            Err(error) => {
+                self.poll_soon(&feed, &state);
+                return Ok(PushTaken::Unreadable(error.to_string()));
+            }
         };
         let visit = Visit {
             feed: &feed,
@@ -59,6 +69,16 @@ impl Poller {
         Ok(PushTaken::Recorded)
     }
 
+    /// Polls a feed as soon as its interval and its server allow.
+    fn poll_soon(&self, feed: &Feed, state: &FeedState) {
+        let last = state.last_poll.unwrap_or(Timestamp::MIN);
+        let due = time::after(last, feed.poll.interval)
+            .max(self.clock.now())
+            .max(state.plan.not_before.unwrap_or(Timestamp::MIN));
+        // The loop looks every few seconds.
+        self.agenda().hasten(state.id, due);
+    }
+
     /// Polls a feed as any other again: its hub no longer pushes.
     ///
     /// # Errors
@@ -73,6 +93,14 @@ impl Poller {
         self.agenda().hasten(id, due);
         Ok(())
     }
+}
+
+/// Whether the document has no items, or items without any words: some publishers push no more than a sign or a link. Taken
+/// for the item itself, the link would be known when the words come.
+fn is_thin(read: &Read) -> bool {
+    let is_wordless =
+        |item: &Item| item.title.is_empty() && item.summary.is_empty() && item.content.is_empty();
+    read.items.is_empty() || read.items.iter().any(|known| is_wordless(&known.item))
 }
 
 /// How long a hub goes on pushing the feed, as far as it has promised.

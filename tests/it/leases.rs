@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use wirewatch::{
-    push::Verified,
+    push::{Brought, Verified},
     store::{Subscription, SubscriptionState},
     time,
 };
 
-use crate::world::World;
+use crate::{websub::signature, world::World};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -47,6 +47,62 @@ async fn while_a_hub_pushes_polling_is_the_net_below() {
     world.pass(24 * HOUR).await;
     let polls = world.requests("coast-news").len() - before;
     assert!((23..=25).contains(&polls), "{polls} in a day");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_push_that_says_only_that_there_is_something_brings_a_poll() {
+    for (body, kind) in [
+        (
+            "<rss version=\"2.0\"><channel><title>a feed</title></channel></rss>",
+            "no items",
+        ),
+        (
+            "<rss><channel><item><link>http://feeds/1</link></item></channel></rss>",
+            "a link",
+        ),
+        ("ping", "no feed"),
+        ("", "nothing"),
+    ] {
+        let mut world = subscribed(240 * HOUR).await;
+        world.pass(90 * MINUTE).await;
+        world.publish("coast-news", "1", "A signal at sea");
+        let before = world.requests("coast-news").len();
+        for signature in [Some("sha256=00".to_owned()), None] {
+            bring(&world, signature, body).await;
+        }
+        world.pass(MINUTE / 10).await;
+        assert_eq!(
+            world.requests("coast-news").len(),
+            before,
+            "{kind}: unsigned"
+        );
+        let secret = subscription(&world).await.secret.expose().to_owned();
+        for _ in 0..100 {
+            let signature = signature("sha256", &secret, body);
+            bring(&world, Some(signature), body).await;
+        }
+        world.pass(MINUTE / 10).await;
+        assert_eq!(world.requests("coast-news").len(), before + 1, "{kind}");
+        // However many come, the interval holds.
+        bring(&world, Some(signature("sha256", &secret, body)), body).await;
+        world.pass(MINUTE / 2).await;
+        assert_eq!(world.requests("coast-news").len(), before + 1, "{kind}");
+        world.pass(MINUTE).await;
+        assert_eq!(world.requests("coast-news").len(), before + 2, "{kind}");
+        world.kill();
+    }
+}
+
+async fn bring(world: &World, signature: Option<String>, body: &str) {
+    let subscription = subscription(world).await;
+    let (node, _) = world.node();
+    let brought = node.subscriber().bring(
+        &subscription,
+        signature.as_deref(),
+        Some(b"application/rss+xml"),
+        body.as_bytes().to_vec(),
+    );
+    assert_eq!(brought.await.unwrap(), Brought::Taken);
 }
 
 #[tokio::test(start_paused = true)]

@@ -295,7 +295,10 @@ async fn every_wait_ends() {
     // The kernel takes connections for a listener that nobody looks after: a handshake that never comes.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let no_tls = format!("https://{}/", silent.local_addr().unwrap());
+    let full = full_listener().await;
+    let no_connection = format!("http://{}/", full.0.local_addr().unwrap());
     for (url, words) in [
+        (no_connection, "connect: no answer in 300ms"),
         (server.url("/hang"), "first byte: none in 300ms"),
         (server.url("/headers"), "first byte: none in 300ms"),
         (server.url("/body"), "body: cut off at 300ms, "),
@@ -306,6 +309,21 @@ async fn every_wait_ends() {
         let told = send(request).await.unwrap_err().to_string();
         assert!(told.starts_with(words), "{url}: {told}");
     }
+}
+
+/// A listener that has all the connections it takes: the next one hears nothing.
+async fn full_listener() -> (tokio::net::TcpListener, Vec<tokio::net::TcpStream>) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut taken = Vec::new();
+    let wait = Duration::from_millis(100);
+    while let Ok(stream) = tokio::time::timeout(wait, tokio::net::TcpStream::connect(address)).await
+    {
+        taken.push(stream.unwrap());
+    }
+    (listener, taken)
 }
 
 #[tokio::test]

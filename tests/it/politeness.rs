@@ -221,8 +221,8 @@ async fn failures_back_off_and_end_at_once() {
         (Mood::Answers(500), 8..=13, 5..=7),
         // 15.5.11: gone, and not asked again.
         (Mood::Answers(410), 1..=1, 0..=0),
-        // 200 with something else in it: the schedule stays.
-        (Mood::Page, 210..=217, 5..=7),
+        // 200 with something else in it: ever more rarely, hourly at last.
+        (Mood::Page, 50..=60, 5..=7),
     ] {
         let mut world = one_feed().await;
         world.poll_every(10 * MINUTE);

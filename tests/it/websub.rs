@@ -260,7 +260,7 @@ fn document(title: &str) -> String {
 }
 
 /// Signs as hubs do.
-fn signature(method: &str, secret: &str, body: &str) -> String {
+pub fn signature(method: &str, secret: &str, body: &str) -> String {
     use hmac::{Hmac, KeyInit, Mac};
     fn hex<M: Mac + KeyInit>(secret: &str, body: &str) -> String {
         let mut mac = <M as KeyInit>::new_from_slice(secret.as_bytes()).unwrap();
