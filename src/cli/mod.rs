@@ -28,6 +28,7 @@ mod scan;
 mod scores;
 mod show;
 mod silence;
+mod table;
 mod terms;
 mod why;
 mod wire;
