@@ -16,6 +16,7 @@ mod explained;
 mod feeds;
 mod feeds_add;
 mod feeds_opml;
+mod finder;
 mod hits;
 mod input;
 mod items;
