@@ -172,7 +172,8 @@ fn matched_words(alert: &Alert) -> String {
     let mut words: Vec<String> = Vec::new();
     for hit in &alert.hits {
         let word = format!("\"{}\"", clean_line(&hit.text, 60));
-        if !words.contains(&word) {
+        let is_same = |known: &String| known.to_lowercase() == word.to_lowercase();
+        if !words.iter().any(is_same) {
             words.push(word);
         }
     }
@@ -213,15 +214,16 @@ pub fn link(alert: &Alert) -> Option<&str> {
 /// What a reader needs to judge the alert, as rows of label and value.
 fn fact_rows(alert: &Alert) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
-    for hit in alert.hits.iter().take(LISTED_MAX) {
-        facts.push((
-            "Matched",
-            format!(
-                "\"{}\" by {}",
-                clean_line(&hit.text, 120),
-                clean_line(&hit.query, 200)
-            ),
-        ));
+    let mut told: Vec<String> = Vec::new();
+    for hit in &alert.hits {
+        let text = clean_line(&hit.text, 120);
+        let query = clean_line(&hit.query, 200);
+        // Found again further on, perhaps at the beginning of a sentence, it tells nothing new.
+        let key = format!("{text} {query}").to_lowercase();
+        if !told.contains(&key) && told.len() < LISTED_MAX {
+            facts.push(("Matched", format!("\"{text}\" by {query}")));
+            told.push(key);
+        }
     }
     let story = &alert.story;
     facts.push((

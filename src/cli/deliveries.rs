@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use tokio::runtime::Runtime;
 
 use super::{Globals, show};
 use crate::{
@@ -26,6 +27,9 @@ pub struct Args {
     /// Only what is owed to this receiver
     #[arg(long, value_name = "NAME")]
     receiver: Option<String>,
+    /// At most so many, the oldest; 0 for all [default: 200, with --json all]
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    limit: Option<usize>,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -81,31 +85,84 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
         is_dead: args.dead,
         receiver: args.receiver,
         is_all: args.all,
+        ..OutboxFilter::default()
     };
-    let rows = runtime
-        .block_on(store.outbox(filter))
-        .context("cannot list the deliveries")?;
-    let mut out = String::new();
-    if args.json {
+    let rows_max = match args.limit {
+        Some(0) => None,
+        None => (!args.json).then_some(ROWS_SHOWN),
+        some => some,
+    };
+    match args.json {
+        true => print_json(&store, &runtime, filter, rows_max),
+        false => print_table(&store, &runtime, filter, rows_max),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Rows of a table that nobody asked to be longer.
+const ROWS_SHOWN: usize = 200;
+/// Rows read at once: after a long outage there may be a hundred thousand.
+const PAGE_ROWS: usize = 1000;
+
+fn print_json(
+    store: &Store,
+    runtime: &Runtime,
+    mut filter: OutboxFilter,
+    rows_max: Option<usize>,
+) -> anyhow::Result<()> {
+    let mut left = rows_max.unwrap_or(usize::MAX);
+    while left > 0 {
+        filter.rows_max = Some(PAGE_ROWS.min(left));
+        let rows = list(store, runtime, filter.clone())?;
+        let Some(last) = rows.last() else { break };
+        filter.after = last.id;
+        left -= rows.len();
+        let mut out = String::new();
         for row in &rows {
             out += &serde_json::to_string(row)?;
             out.push('\n');
         }
-    } else if rows.is_empty() {
-        super::tell("nothing is owed");
-    } else {
-        let now = Clock::System.now();
-        let rows: Vec<[show::Cell; 6]> = rows.iter().map(|row| cells(row, now)).collect();
-        for line in show::columns(
-            &["NUMBER", "RECEIVER", "STATE", "SINCE", "RULE", "WHAT"],
-            &rows,
-        ) {
-            out += &format!("{line}\n");
-        }
-        out = anstream::adapter::strip_str(&out).to_string();
+        super::print(out.as_bytes())?;
     }
-    super::print(out.as_bytes())?;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
+}
+
+fn print_table(
+    store: &Store,
+    runtime: &Runtime,
+    mut filter: OutboxFilter,
+    rows_max: Option<usize>,
+) -> anyhow::Result<()> {
+    // One more than is shown tells whether there is more.
+    filter.rows_max = rows_max.map(|rows| rows + 1);
+    let mut rows = list(store, runtime, filter)?;
+    let shown = rows_max.unwrap_or(rows.len()).min(rows.len());
+    let has_more = rows.len() > shown;
+    rows.truncate(shown);
+    if rows.is_empty() {
+        super::tell("nothing is owed");
+        return Ok(());
+    }
+    let now = Clock::System.now();
+    let cells: Vec<[show::Cell; 6]> = rows.iter().map(|row| cells(row, now)).collect();
+    let head = ["NUMBER", "RECEIVER", "STATE", "SINCE", "RULE", "WHAT"];
+    let mut out = String::new();
+    for line in show::columns(&head, &cells) {
+        out += &format!("{line}\n");
+    }
+    super::print(anstream::adapter::strip_str(&out).to_string().as_bytes())?;
+    if has_more {
+        super::tell(&format!(
+            "there are more: these are the {shown} oldest; --limit 0 lists all"
+        ));
+    }
+    Ok(())
+}
+
+fn list(store: &Store, runtime: &Runtime, filter: OutboxFilter) -> anyhow::Result<Vec<OutboxRow>> {
+    runtime
+        .block_on(store.outbox(filter))
+        .context("cannot list the deliveries")
 }
 
 fn cells(row: &OutboxRow, now: Timestamp) -> [show::Cell; 6] {

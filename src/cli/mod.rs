@@ -13,6 +13,7 @@ mod deliveries;
 mod drill;
 mod eval;
 mod explained;
+mod fate;
 mod feeds;
 mod feeds_add;
 mod feeds_opml;

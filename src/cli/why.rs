@@ -2,6 +2,7 @@
 //! of it, from the poll to each delivery.
 
 use std::{
+    collections::BTreeSet,
     io::{self, IsTerminal, Write},
     process::ExitCode,
 };
@@ -10,28 +11,33 @@ use anyhow::{Context, bail};
 use globset::GlobMatcher;
 use serde::Serialize;
 
-use super::{Globals, alerts, explained, items, scan, show};
+use super::{
+    Globals, explained,
+    fate::{AlertFate, Fate, alert_lines},
+    items, scan, show,
+};
 use crate::{
     config::Config,
-    judge::Reason,
     model::{Feed, Item},
     rule::{RuleExplanation, RuleSource},
-    store::{AlertFilter, AlertRow, ArchivedItem, EditRow, JudgementRow, Store},
-    time::{Clock, Timestamp, rfc3339},
+    store::{AlertFilter, Store, StoreError},
+    time::Clock,
 };
 
 /// Show what each rule finds in a text, or why it does not match
 #[derive(Debug, clap::Args)]
 #[command(
     long_about = "Shows for every rule which terms matched where, or the first condition that failed. For the address of an \
-        item that was seen, also what became of it: who saw it, what was decided, which alert it belongs to, how each delivery stands.",
+        item that was seen, also what became of it: who saw it, what was decided, which alert it belongs to, how each delivery \
+        stands. For the id of an alert, or its beginning: the items that it tells of, and how each delivery stands.",
     after_help = "Rules that do not match take one line; --all, or naming rules with --rule, shows their queries as well.\n\n\
         Examples:\n  wirewatch why 'Rebels close in on Homs'\n  \
         wirewatch why --rule rebel-advance 'Rebels talk about Homs'\n  \
-        wirewatch why https://www.example.org/news/1"
+        wirewatch why https://www.example.org/news/1\n  \
+        wirewatch why 019a2052"
 )]
 pub struct Args {
-    /// A text, as the title of an item, or the address of an item that was seen
+    /// A text, as the title of an item; the address of an item that was seen; or the id of an alert
     #[arg(value_name = "TEXT-OR-URL")]
     text: String,
     /// Only rules whose id matches, in full
@@ -60,6 +66,8 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
         && !text.contains(char::is_whitespace);
     if has_address {
         explain_address(&args, &config, text, &mut out)?;
+    } else if is_alert_id(text) && explain_alert(&args, &config, text, &mut out)? {
+        // The text was an alert's id.
     } else {
         let item = Item {
             id: "text".to_owned(),
@@ -146,15 +154,20 @@ fn explain_address(
     let (found, alerts) = (|| {
         let store = Store::open_to_read(&config.store.path)?;
         let found = runtime.block_on(store.items_at(url.to_owned()))?;
-        let first_seen = found.iter().map(|item| item.seen).min();
-        let filter = AlertFilter {
-            since: first_seen,
-            ..AlertFilter::default()
-        };
-        let alerts = match found.is_empty() {
-            true => Vec::new(),
-            false => runtime.block_on(store.alerts(filter))?,
-        };
+        let ids = found.iter().flat_map(|item| &item.judgements);
+        let ids: BTreeSet<&String> = ids
+            .filter_map(|judgement| judgement.alert.as_ref())
+            .collect();
+        let mut alerts = Vec::new();
+        for id in ids {
+            let filter = AlertFilter {
+                id: Some(id.clone()),
+                ..AlertFilter::default()
+            };
+            alerts.extend(runtime.block_on(store.alerts(filter))?);
+        }
+        // In the order in which they were opened.
+        alerts.sort_by_key(|row| row.alert.timing.queued);
         Ok::<_, crate::store::StoreError>((found, alerts))
     })()
     .with_context(|| format!("cannot look up {url}"))?;
@@ -184,143 +197,66 @@ fn explain_address(
     Ok(())
 }
 
-/// What became of one item.
-#[derive(Serialize)]
-struct Fate<'a> {
-    item: SeenItem<'a>,
-    /// What it said before, oldest first.
-    edits: &'a [EditRow],
-    judgements: &'a [JudgementRow],
-    alerts: Vec<&'a AlertRow>,
+/// Whether a text looks like the id of an alert, or like enough of one.
+fn is_alert_id(text: &str) -> bool {
+    const LENGTH_MIN: usize = 8;
+    let is_hex = |c: char| c.is_ascii_hexdigit() || c == '-';
+    text.len() >= LENGTH_MIN
+        && text.chars().all(is_hex)
+        && text.contains(|c: char| c.is_ascii_digit())
 }
 
-#[derive(Serialize)]
-struct SeenItem<'a> {
-    id: &'a str,
-    feed: &'a str,
-    title: &'a str,
-    summary: &'a str,
-    url: &'a str,
-    lang: Option<&'a str>,
-    published: Option<String>,
-    seen: String,
-}
-
-impl<'a> Fate<'a> {
-    fn of(archived: &'a ArchivedItem, alerts: &'a [AlertRow]) -> Fate<'a> {
-        let item = &archived.item;
-        let belongs = |row: &&AlertRow| {
-            archived
-                .judgements
-                .iter()
-                .any(|judgement| judgement.alert.as_ref() == Some(&row.alert.id))
+/// What an alert tells of and who was told; false where there is no such alert.
+fn explain_alert(
+    args: &Args,
+    config: &Config,
+    id: &str,
+    out: &mut impl Write,
+) -> anyhow::Result<bool> {
+    /// Of a long story, the first.
+    const ITEMS_MAX: usize = 50;
+    let store = match Store::open_to_read(&config.store.path) {
+        Ok(store) => store,
+        Err(StoreError::Missing(_)) => return Ok(false),
+        Err(error) => return Err(error).with_context(|| format!("cannot look up {id}")),
+    };
+    let runtime = super::runtime()?;
+    let filter = AlertFilter {
+        id: Some(id.to_lowercase()),
+        ..AlertFilter::default()
+    };
+    let looked_up = (|| {
+        let mut found = runtime.block_on(store.alerts(filter))?;
+        let row = match found.len() {
+            1 => found.pop(),
+            _ => None,
         };
-        Fate {
-            item: SeenItem {
-                id: &item.id,
-                feed: &archived.feed,
-                title: &item.title,
-                summary: &item.summary,
-                url: &item.url,
-                lang: item.lang.as_deref(),
-                published: item.published.map(rfc3339),
-                seen: rfc3339(archived.seen),
-            },
-            edits: &archived.edits,
-            judgements: &archived.judgements,
-            alerts: alerts.iter().filter(belongs).collect(),
-        }
-    }
-
-    /// One line a stage.
-    fn lines(&self, now: Timestamp) -> Vec<String> {
-        let stage = |name: &str, text: &str| {
-            format!("{}{name:9}{:#} {}", show::DIM, show::DIM, show::safe(text))
+        let Some(row) = row else {
+            return Ok((found, None));
         };
-        let mut lines = vec![stage("title", self.item.title)];
-        if let Some(published) = &self.item.published {
-            lines.push(stage("published", published));
+        let items = runtime.block_on(store.items_of(row.alert.id.clone(), ITEMS_MAX))?;
+        Ok::<_, StoreError>((Vec::new(), Some((row, items))))
+    })();
+    let (others, found) = looked_up.with_context(|| format!("cannot look up {id}"))?;
+    let Some((row, items)) = found else {
+        if others.is_empty() {
+            return Ok(false);
         }
-        lines.push(stage(
-            "seen",
-            &format!("{} in {}", self.item.seen, self.item.feed),
-        ));
-        for (at, edit) in self.edits.iter().enumerate() {
-            // What it said next: before the next edit, or now.
-            let next = self.edits.get(at + 1);
-            let now_title = next.map_or(self.item.title, |next| next.title.as_str());
-            let now_summary = next.map_or(self.item.summary, |next| next.summary.as_str());
-            lines.push(stage("edited", &rfc3339(edit.edited)));
-            for (was, is) in [
-                (edit.title.as_str(), now_title),
-                (edit.summary.as_str(), now_summary),
-            ] {
-                if was != is {
-                    lines.push(stage("", &format!("- {}", shortened(was))));
-                    lines.push(stage("", &format!("+ {}", shortened(is))));
-                }
-            }
-        }
-        if self.judgements.is_empty() {
-            lines.push(stage("judged", "no rule matched when it was seen"));
-        }
-        for judgement in self.judgements {
-            let alert = match &judgement.alert {
-                Some(alert) => format!(", alert {alert}"),
-                None => ", no alert".to_owned(),
-            };
-            let reason = meaning(&judgement.reason);
-            lines.push(stage(
-                "judged",
-                &format!("{}: {reason}{alert}", judgement.rule),
-            ));
-        }
-        for row in &self.alerts {
-            lines.push(stage("alert", &told_by(row)));
-            for delivery in &row.deliveries {
-                lines.push(stage("delivery", &alerts::standing(delivery, now)));
-            }
-            if row.deliveries.is_empty() {
-                lines.push(stage(
-                    "delivery",
-                    &format!("{}: no receiver wants it", row.alert.rule),
-                ));
-            }
-        }
-        lines
-    }
-}
-
-/// `0197…, revision 2 of rebel-advance, high: 3 items of bbc, cnn, 2 independent texts`.
-fn told_by(row: &AlertRow) -> String {
-    let (alert, story) = (&row.alert, &row.alert.story);
-    let items = show::count(u64::from(story.items), "item", "items");
-    let texts = show::count(u64::from(story.origins), "text", "texts");
-    format!(
-        "{}, revision {} of {}, {}: {items} in {texts} from {}",
-        alert.id,
-        alert.revision,
-        alert.rule,
-        alert.severity.name(),
-        story.publishers.join(", ")
-    )
-}
-
-/// As much of a text as one line shows.
-fn shortened(text: &str) -> String {
-    const CHARACTERS_MAX: usize = 160;
-    match text.char_indices().nth(CHARACTERS_MAX) {
-        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or("")),
-        None => text.to_owned(),
-    }
-}
-
-/// A reason's name, and what it means.
-fn meaning(name: &str) -> String {
-    match Reason::parse(name) {
-        Some(reason) => format!("{name} ({})", reason.meaning()),
-        None => name.to_owned(),
-    }
+        let ids: Vec<&str> = others
+            .iter()
+            .take(5)
+            .map(|row| row.alert.id.as_str())
+            .collect();
+        bail!("several alerts begin with {id}: {}", ids.join(", "));
+    };
+    let written = if args.json {
+        write_json(out, &AlertFate::of(&row, &items))
+    } else {
+        let lines = alert_lines(&row, &items, Clock::System.now());
+        lines.iter().try_for_each(|line| writeln!(out, "{line}"))
+    };
+    written.context("cannot write to stdout")?;
+    Ok(true)
 }
 
 fn write_json(out: &mut impl Write, document: &impl Serialize) -> io::Result<()> {

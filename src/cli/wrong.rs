@@ -70,7 +70,7 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
                 replace(&path, &document.to_string())
                     .with_context(|| format!("cannot write {}", path.display()))?;
                 out += &format!(
-                    "added to `ignore` of [rules.{}] in {}; now change the rule until `wirewatch check` passes\n",
+                    "added to `ignore` of [rules.{}] in {}; now change the rule until `wirewatch check` passes: until then a running daemon keeps the configuration it has, and none starts\n",
                     show::safe(&alert.rule),
                     path.display()
                 );

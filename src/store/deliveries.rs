@@ -24,7 +24,7 @@ impl Store {
         max: usize,
         in_turn: bool,
     ) -> Result<Vec<Owed>, StoreError> {
-        self.read("cannot read what is owed", move |connection| {
+        self.read_briefly("cannot read what is owed", move |connection| {
             let cannot = failed("cannot read what is owed");
             let mut statement = connection
                 .prepare_cached(
@@ -74,7 +74,7 @@ impl Store {
         running: Vec<i64>,
         now: Timestamp,
     ) -> Result<(bool, Option<Timestamp>), StoreError> {
-        self.read("cannot read what is owed", move |connection| {
+        self.read_briefly("cannot read what is owed", move |connection| {
             let cannot = failed("cannot read what is owed");
             let mut statement = connection
                 .prepare_cached(

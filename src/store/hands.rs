@@ -1,9 +1,9 @@
-//! What people do to alerts and to the outbox: acknowledge, silence, call wrong, list, send again.
+//! What people do to alerts: acknowledge, silence, call wrong.
 //!
 //! Each is one short transaction, so that a command may make it beside a running daemon ([`Store::open_beside`]): SQLite
 //! lets one writer in at a time, and the daemon sees by [`Store::outside_changes`] that somebody else wrote.
 
-use rusqlite::{Connection, OptionalExtension, named_params, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     DeliveryRow, Store, StoreError,
@@ -49,34 +49,6 @@ pub enum Marked {
     Unknown,
     /// Several alerts begin so.
     Ambiguous(Vec<String>),
-}
-
-/// Which deliveries to list.
-#[derive(Clone, Debug, Default)]
-pub struct OutboxFilter {
-    /// Owed and given up, unless `is_dead`: given up alone.
-    pub is_dead: bool,
-    pub receiver: Option<String>,
-    /// Settled ones as well.
-    pub is_all: bool,
-}
-
-/// One delivery of the outbox.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct OutboxRow {
-    pub id: i64,
-    pub receiver: String,
-    pub state: String,
-    pub alert: String,
-    pub revision: u32,
-    pub rule: String,
-    pub title: String,
-    pub attempts: u32,
-    pub owed_since: Timestamp,
-    pub due: Option<Timestamp>,
-    pub settled: Option<Timestamp>,
-    pub reason: Option<String>,
-    pub problem: Option<String>,
 }
 
 /// Alerts found by the beginning of an id.
@@ -216,77 +188,6 @@ impl Store {
                         .collect()
                 })
                 .map_err(failed("cannot read the silences"))
-        })
-        .await
-    }
-
-    /// The deliveries that pass the filter, oldest first.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn outbox(&self, filter: OutboxFilter) -> Result<Vec<OutboxRow>, StoreError> {
-        self.read("cannot list the deliveries", move |connection| {
-            connection
-                .prepare_cached(
-                    "SELECT delivery.id, receiver, state, alert.uid, delivery.revision, alert.rule,
-                            json_extract(document, '$.item.title'), attempts, owed_since, due, settled, held, problem
-                       FROM delivery JOIN alert ON alert.id = delivery.alert
-                       JOIN revision ON revision.alert = delivery.alert AND revision.revision = delivery.revision
-                      WHERE (state = 'dead' OR (state = 'owed' AND NOT :dead) OR :all)
-                        AND (:receiver IS NULL OR receiver = :receiver)
-                      ORDER BY delivery.id",
-                )
-                .and_then(|mut statement| {
-                    statement
-                        .query_map(
-                            named_params! {":dead": filter.is_dead, ":all": filter.is_all, ":receiver": filter.receiver},
-                            |row| {
-                                let state: String = row.get(2)?;
-                                let is_owed = state == "owed";
-                                Ok(OutboxRow {
-                                    id: row.get(0)?,
-                                    receiver: row.get(1)?,
-                                    state,
-                                    alert: row.get(3)?,
-                                    revision: row.get(4)?,
-                                    rule: row.get(5)?,
-                                    title: row.get::<_, Option<String>>(6)?.unwrap_or_default(),
-                                    attempts: row.get(7)?,
-                                    owed_since: time::from_ms(row.get(8)?),
-                                    due: is_owed.then(|| row.get(9).map(time::from_ms)).transpose()?,
-                                    settled: row.get::<_, Option<i64>>(10)?.map(time::from_ms),
-                                    reason: row.get(11)?,
-                                    problem: row.get(12)?,
-                                })
-                            },
-                        )?
-                        .collect()
-                })
-                .map_err(failed("cannot list the deliveries"))
-        })
-        .await
-    }
-
-    /// Owes what was given up anew, and makes due what waits after a failure: one delivery, those of a receiver, or all.
-    /// Says how many.
-    ///
-    /// # Errors
-    /// When nothing was recorded.
-    pub async fn retry(
-        &self,
-        id: Option<i64>,
-        receiver: Option<String>,
-        now: Timestamp,
-    ) -> Result<usize, StoreError> {
-        self.write("cannot send again", move |connection| {
-            connection
-                .execute(
-                    "UPDATE delivery SET state = 'owed', settled = NULL, due = :now, owed_since = CASE state WHEN 'dead' THEN :now ELSE owed_since END
-                      WHERE (state = 'dead' OR (state = 'owed' AND due > :now AND held IS NULL))
-                        AND (:id IS NULL OR id = :id) AND (:receiver IS NULL OR receiver = :receiver)",
-                    named_params! {":now": now.as_millisecond(), ":id": id, ":receiver": receiver},
-                )
-                .map_err(failed("cannot send again"))
         })
         .await
     }

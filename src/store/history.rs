@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, named_params, params};
 
 use super::{
     AlertFilter, AlertRow, ArchivedItem, DeliveryRow, EditRow, JudgementRow, Store, StoreError,
@@ -37,7 +37,7 @@ impl Store {
                     "SELECT * FROM (SELECT alert.id, alert.changed, revision.document, alert.acknowledged, alert.wrong FROM alert
                        JOIN revision ON revision.alert = alert.id AND revision.revision = alert.revision
                       WHERE (:since IS NULL OR alert.updated >= :since) AND (:rule IS NULL OR alert.rule = :rule)
-                        AND alert.severity >= :severity AND alert.changed > :after
+                        AND alert.severity >= :severity AND alert.changed > :after AND (:id IS NULL OR substr(alert.uid, 1, length(:id)) = :id)
                       ORDER BY alert.changed DESC LIMIT :newest) ORDER BY changed",
                 )
                 .map_err(&cannot)?;
@@ -47,6 +47,7 @@ impl Store {
                     ":rule": filter.rule,
                     ":severity": filter.severity_min as i64,
                     ":after": filter.after.unwrap_or(0),
+                    ":id": filter.id,
                     // To SQLite, a limit below 0 is none.
                     ":newest": filter.newest.map_or(-1, |newest| i64::try_from(newest).unwrap_or(i64::MAX)),
                 })
@@ -82,25 +83,30 @@ impl Store {
     /// When the store cannot be read.
     pub async fn items_at(&self, url: String) -> Result<Vec<ArchivedItem>, StoreError> {
         self.read("cannot read the archive", move |connection| {
-            let cannot = failed("cannot read the archive");
-            let mut statement = connection
-                .prepare_cached(
-                    "SELECT item.id, feed.name, item.seen, entry_id, title, summary, content, item.url, author, categories, source, lang, published, source_url
-                       FROM item JOIN feed ON feed.id = item.feed WHERE url_hash = ?1 AND item.url = ?2 ORDER BY item.id DESC",
-                )
-                .map_err(&cannot)?;
-            let found: Vec<(i64, ArchivedItem)> = statement
-                .query_map(params![super::items::url_hash(&url), url], archived)
-                .and_then(Iterator::collect)
-                .map_err(&cannot)?;
-            let with_judgements = |(id, item): (i64, ArchivedItem)| {
-                Ok(ArchivedItem {
-                    judgements: judgements(connection, id).map_err(&cannot)?,
-                    edits: edits(connection, id).map_err(&cannot)?,
-                    ..item
-                })
-            };
-            found.into_iter().map(with_judgements).collect()
+            judged_items(
+                connection,
+                "item.url_hash = ?1 AND item.url = ?2 ORDER BY item.id DESC",
+                params![super::items::url_hash(&url), url],
+            )
+        })
+        .await
+    }
+
+    /// The archived items that belong to this alert, at most `limit`, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn items_of(
+        &self,
+        alert: String,
+        limit: usize,
+    ) -> Result<Vec<ArchivedItem>, StoreError> {
+        self.read("cannot read the archive", move |connection| {
+            judged_items(
+                connection,
+                "item.id IN (SELECT item FROM judgement WHERE alert = (SELECT id FROM alert WHERE uid = ?1)) ORDER BY item.id LIMIT ?2",
+                params![alert, limit],
+            )
         })
         .await
     }
@@ -306,6 +312,33 @@ pub(super) fn deliveries(
             })
         })?
         .collect()
+}
+
+/// Archived items with what was decided about them.
+fn judged_items(
+    connection: &Connection,
+    which: &str,
+    parameters: &[&dyn ToSql],
+) -> Result<Vec<ArchivedItem>, StoreError> {
+    let cannot = failed("cannot read the archive");
+    let mut statement = connection
+        .prepare_cached(&format!(
+            "SELECT item.id, feed.name, item.seen, entry_id, title, summary, content, item.url, author, categories, source, lang, published, source_url
+               FROM item JOIN feed ON feed.id = item.feed WHERE {which}",
+        ))
+        .map_err(&cannot)?;
+    let found: Vec<(i64, ArchivedItem)> = statement
+        .query_map(parameters, archived)
+        .and_then(Iterator::collect)
+        .map_err(&cannot)?;
+    let with_judgements = |(id, item): (i64, ArchivedItem)| {
+        Ok(ArchivedItem {
+            judgements: judgements(connection, id).map_err(&cannot)?,
+            edits: edits(connection, id).map_err(&cannot)?,
+            ..item
+        })
+    };
+    found.into_iter().map(with_judgements).collect()
 }
 
 fn judgements(connection: &Connection, item: i64) -> rusqlite::Result<Vec<JudgementRow>> {

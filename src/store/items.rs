@@ -27,7 +27,7 @@ impl Store {
         feed: FeedId,
         keys: Vec<ItemKey>,
     ) -> Result<HashMap<ItemKey, SeenItem>, StoreError> {
-        self.read("cannot read what was seen", move |connection| {
+        self.read_briefly("cannot read what was seen", move |connection| {
             let cannot = failed("cannot read what was seen");
             let mut statement = connection
                 .prepare_cached(
@@ -56,7 +56,7 @@ impl Store {
         feed: FeedId,
         moments: Vec<ItemKey>,
     ) -> Result<HashMap<ItemKey, SeenItem>, StoreError> {
-        self.read("cannot read what was seen", move |connection| {
+        self.read_briefly("cannot read what was seen", move |connection| {
             let cannot = failed("cannot read what was seen");
             let mut statement = connection
                 .prepare_cached("SELECT key, words, page, name FROM seen WHERE feed = ?1 AND moment = ?2 ORDER BY listed_day DESC, key LIMIT 1")

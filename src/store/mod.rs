@@ -32,7 +32,8 @@ use crate::{
     time::Timestamp,
 };
 
-pub use hands::{Acknowledged, Marked, OutboxFilter, OutboxRow, Silence};
+pub use hands::{Acknowledged, Marked, Silence};
+pub use outbox::{OutboxFilter, OutboxRow};
 pub use sqlite::Store;
 
 /// Why the store could not do it.
@@ -456,6 +457,8 @@ pub struct AlertFilter {
     pub since: Option<Timestamp>,
     pub rule: Option<String>,
     pub severity_min: Severity,
+    /// Only alerts whose id begins so.
+    pub id: Option<String>,
     /// Only alerts that were opened or revised after the one with this [`AlertRow::changed`].
     pub after: Option<i64>,
     /// At most so many, those that changed last.

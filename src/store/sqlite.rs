@@ -222,8 +222,8 @@ impl Store {
         }
     }
 
-    /// Runs `work` on what is committed, in place: for a row or two found by their key, in microseconds. A hop to another
-    /// thread and back costs several times as much, and every poll reads so.
+    /// Runs `work` on what is committed, in place: for a few rows found by their keys, in microseconds. A hop to another
+    /// thread and back costs several times as much, and every poll and every alert reads so.
     pub(super) async fn read_briefly<T, F>(
         &self,
         doing: &'static str,

@@ -26,7 +26,7 @@ const WORD_KEYS_MAX: usize = 12;
 /// Less rare words find too many texts to be looked at.
 const KEY_RARITY_MIN: f32 = 2.5;
 /// Texts looked up under one key, the newest.
-pub const KEY_TEXTS_MAX: usize = 16;
+pub const KEY_TEXTS_MAX: usize = 12;
 /// Texts compared for one item.
 const CANDIDATES_MAX: usize = 16;
 /// Rare words that two texts share at least before it is worth comparing them.

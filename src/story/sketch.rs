@@ -7,7 +7,7 @@ const SHINGLE_WORDS: usize = 3;
 const MINIMA: usize = 32;
 /// Minima that one key is made of: texts that share half their shingles share a key of eight nine times in ten.
 const ROWS: usize = 2;
-const BANDS: usize = 8;
+const BANDS: usize = 4;
 
 /// The minima of a text's shingles under 32 hash functions; nothing for a text of fewer than three words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

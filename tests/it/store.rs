@@ -464,6 +464,40 @@ async fn many_polls_at_once_share_commits_and_each_gets_its_answer() {
     assert_eq!(store.totals().await.unwrap().items, 400);
 }
 
+#[tokio::test]
+async fn what_nobody_waits_for_is_written_before_later_writes_and_before_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.db");
+    let later = async |store: &Store, id: FeedId, ids: &[&str]| {
+        let poll = PollRecord::plain(id, at(1), at(61), harvest(ids));
+        store
+            .record_poll_soon(poll, |recorded| assert!(recorded.is_ok()))
+            .await;
+    };
+    {
+        let store = Store::open(&path).unwrap();
+        let id = one_feed(&store).await;
+        later(&store, id, &["1"]).await;
+        record(&store, id, at(2), harvest(&["2"]), quiet()).await;
+        assert_eq!(seen(&store, id, &["1", "2"]).await, ["1", "2"]);
+        later(&store, id, &["3"]).await;
+    }
+    let store = Store::open(&path).unwrap();
+    assert!(!store.was_cut_off());
+    let id = store.feed_states().await.unwrap()["a"].id;
+    assert_eq!(seen(&store, id, &["3"]).await, ["3"]);
+    later(&store, id, &["4"]).await;
+    let written = async {
+        while seen(&store, id, &["4"]).await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = Duration::from_secs(30);
+    tokio::time::timeout(patience, written)
+        .await
+        .expect("written without a later write");
+}
+
 fn open_error(path: &Path) -> String {
     Store::open(path).unwrap_err().to_string()
 }
