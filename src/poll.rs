@@ -48,6 +48,9 @@ pub use push::PushTaken;
 pub use tally::Tally;
 pub use turn::Polls;
 
+/// Longer validators are not kept: servers refuse a request whose headers are longer than 8 KiB together, and would go on to.
+const VALIDATOR_BYTES_MAX: usize = 4 << 10;
+
 /// What is watched, swapped whole on reload.
 #[derive(Clone, Debug)]
 pub struct Watched {
@@ -285,9 +288,13 @@ impl Poller {
 
     /// Reads a document away from the async threads; a bug in a parser fails this one poll.
     async fn read(&self, response: Response) -> Result<Read, ParseError> {
+        let validator = |name| {
+            let bytes = response.header(name)?;
+            (bytes.len() <= VALIDATOR_BYTES_MAX).then(|| bytes.to_vec())
+        };
         let validators = Validators {
-            etag: response.header("etag").map(<[u8]>::to_vec),
-            last_modified: response.header("last-modified").map(<[u8]>::to_vec),
+            etag: validator("etag"),
+            last_modified: validator("last-modified"),
         };
         let parsed = self.thinkers.run(move |_| {
             let document = Document {

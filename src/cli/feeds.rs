@@ -92,7 +92,8 @@ pub fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitCode> {
                 out.write_all(b"\n")?;
             }
         } else if is_terminal {
-            for line in show::columns(
+            for line in show::columns_within(
+                show::terminal_width(),
                 &HEAD,
                 &shown
                     .iter()

@@ -4,6 +4,7 @@ use std::{borrow::Cow, fmt::Write, ops::Range};
 
 use anstyle::{AnsiColor, Style};
 
+pub use super::table::{Cell, columns, columns_within, terminal_width};
 use crate::{
     log::line::is_unsafe,
     model::Severity,
@@ -177,54 +178,6 @@ pub fn local_time(at: Timestamp) -> String {
         .to_string()
 }
 
-/// One place of a table.
-pub struct Cell {
-    pub text: String,
-    pub style: Style,
-}
-
-impl Cell {
-    pub fn plain(text: &str) -> Cell {
-        Cell {
-            text: text.to_owned(),
-            style: Style::new(),
-        }
-    }
-}
-
-/// A head and rows as lines, each column as wide as its widest cell, the last as long as it is.
-pub fn columns<const N: usize>(head: &[&str; N], rows: &[[Cell; N]]) -> Vec<String> {
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].text.chars().count());
-        cells
-            .chain([head[column].chars().count()])
-            .max()
-            .unwrap_or_default()
-    };
-    let widths: [usize; N] = std::array::from_fn(width);
-    let line = |cells: [(&str, Style); N]| {
-        let mut line = String::new();
-        for ((text, style), width) in cells.into_iter().zip(widths) {
-            let gap = width - text.chars().count();
-            let text = safe(text);
-            let _ = match text.is_empty() {
-                // No style around nothing: the end of the line is found by its white space.
-                true => write!(line, "{:gap$}  ", ""),
-                false => write!(line, "{style}{text}{style:#}{:gap$}  ", ""),
-            };
-        }
-        line.truncate(line.trim_end().len());
-        line
-    };
-    let head = line(head.map(|text| (text, DIM)));
-    let rows = rows.iter().map(|row| {
-        line(std::array::from_fn(|column| {
-            (row[column].text.as_str(), row[column].style)
-        }))
-    });
-    std::iter::once(head).chain(rows).collect()
-}
-
 /// `1 item`, `2 items`, `1,204 items`.
 pub fn count(number: u64, one: &str, many: &str) -> String {
     let digits = number.to_string();
@@ -336,36 +289,6 @@ mod tests {
             assert_eq!(age(now, before(now, step)), past);
             assert_eq!(age(now, after(now, step)), coming);
         }
-    }
-
-    #[test]
-    fn columns_stand_below_each_other() {
-        let row = |a: &str, b: &str, c: &str| {
-            [
-                Cell::plain(a),
-                Cell {
-                    text: b.to_owned(),
-                    style: GOOD,
-                },
-                Cell::plain(c),
-            ]
-        };
-        let lines = columns(
-            &["FEED", "STATE", "REASON"],
-            &[row("bbc", "ok", ""), row("قناة", "failing", "no\tanswer")],
-        );
-        let lines: Vec<_> = lines
-            .iter()
-            .map(|line| anstream::adapter::strip_str(line).to_string())
-            .collect();
-        assert_eq!(
-            lines,
-            [
-                "FEED  STATE    REASON",
-                "bbc   ok",
-                "قناة  failing  no answer"
-            ]
-        );
     }
 
     #[test]

@@ -30,6 +30,12 @@ const FIRST_BYTE_MAX: Duration = Duration::from_secs(30);
 /// due together still share connections: as many as `per_host` lets be in use.
 const IDLE_MAX: Duration = Duration::from_secs(15);
 
+/// No server takes a longer address (RFC 9110, 4.1, asks for 8,000 bytes at least); a redirect to one leads nowhere.
+const URL_BYTES_MAX: usize = 8 << 10;
+
+/// What an answer says of its length is believed so far; memory for the rest is taken as it comes.
+const RESERVED_BYTES_MAX: usize = 256 << 10;
+
 /// Of an answer that is not the thing asked for: enough for its words.
 const OTHER_BODY_BYTES_MAX: usize = 8 << 10;
 
@@ -204,7 +210,7 @@ fn redirect(answer: &reqwest::Response, url: &Url) -> Option<Url> {
         let _ = next.set_username(url.username());
         let _ = next.set_password(url.password());
     }
-    Some(next)
+    Some(next).filter(|next| next.as_str().len() <= URL_BYTES_MAX)
 }
 
 /// Reads the answer. A body that was asked for is whole or an error; of any other, such as the page of a 404 or a
@@ -253,9 +259,11 @@ async fn read(
     if is_wanted && announced > bytes_max as u64 {
         return Err(NetError::TooLarge { bytes_max });
     }
-    response
-        .body
-        .reserve(usize::try_from(announced).unwrap_or(0).min(bytes_max));
+    response.body.reserve(
+        usize::try_from(announced)
+            .unwrap_or(0)
+            .min(RESERVED_BYTES_MAX),
+    );
     loop {
         let problem = match timeout_at(deadline, answer.chunk()).await {
             Ok(Ok(None)) => return Ok(response),

@@ -1,6 +1,7 @@
 //! What a user could notice, told at the border: scenarios in virtual time, the real network on loopback, the built binary.
 
 mod allocations;
+mod attacks;
 mod backtest;
 mod cli;
 mod config;

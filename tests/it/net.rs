@@ -1,5 +1,6 @@
 //! The real door against a loopback server: what leaves byte for byte, what is cut off, and which words an error has.
 
+mod hostile;
 mod receivers;
 pub mod server;
 mod services;

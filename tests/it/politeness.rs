@@ -213,6 +213,23 @@ async fn a_feed_that_says_nothing_new_keeps_its_wishes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_validator_that_no_server_would_take_back_is_not_kept() {
+    for (bytes, is_kept) in [(4096, true), (65_536, false)] {
+        let etag: &'static str = Box::leak("x".repeat(bytes).into_boxed_str());
+        let headers: &'static [(&str, &str)] = Box::leak(Box::new([("etag", etag)]));
+        let mut world = one_feed().await;
+        world.feed_is("coast-news", Mood::Says(200, headers));
+        world.start().await;
+        world.pass(10 * MINUTE).await;
+        let requests = world.requests("coast-news");
+        assert!(requests.len() >= 9, "{}", requests.len());
+        let given_back = requests.iter().filter(|asked| asked.is_conditional).count();
+        let expected = if is_kept { requests.len() - 1 } else { 0 };
+        assert_eq!(given_back, expected, "{bytes}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn failures_back_off_and_end_at_once() {
     // RFC 9110, 15.5 and 15.6; how many requests a status draws in a day and a half, and in the hour after the end of it.
     for (mood, in_failure, after) in [
