@@ -41,7 +41,7 @@ pub struct Args {
     #[arg(long, default_value = "")]
     reason: String,
     /// End this silence now
-    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["rule", "tag", "feed", "words", "span", "until"])]
+    #[arg(long, alias = "expire", value_name = "NUMBER", conflicts_with_all = ["rule", "tag", "feed", "words", "span", "until"])]
     remove: Option<i64>,
     /// One JSON object a line
     #[arg(long)]

@@ -206,7 +206,13 @@ pub fn load(path: &Path, environment: &Environment) -> Loaded {
     let rules = rules::rules(&rule_tables, &list_tables, &files, &mut findings);
     let is_whole = files.sources.iter().all(|source| !source.is_broken);
     if is_whole {
-        rules::warn_of_empty_choices(&rule_tables, &receiver_tables, &feeds, &mut findings);
+        rules::warn_of_empty_choices(
+            &rule_tables,
+            &receiver_tables,
+            &feeds,
+            &notices_to,
+            &mut findings,
+        );
         let spot = source::Spot::whole(0);
         for (is_missing, message) in [
             (

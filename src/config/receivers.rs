@@ -74,7 +74,7 @@ pub fn receivers(
         if let Some(notifier) = notifier {
             let wants = Wants {
                 severity_min: table.severity("min_severity").unwrap_or(Severity::Info),
-                rules: match notifier.only_beats() {
+                rules: match notifier.only_beats() || has_no_rules(table) {
                     true => Some(GlobSet::empty()),
                     false => globs(table.texts("rules")),
                 },
@@ -90,6 +90,11 @@ pub fn receivers(
         }
     }
     receivers
+}
+
+/// `rules = []`: it hears of what others pass on and of notices, and of no rule.
+pub fn has_no_rules(table: &Checked) -> bool {
+    table.has("rules") && table.texts("rules").is_empty()
 }
 
 fn boxed(notifier: impl Notifier + 'static) -> Box<dyn Notifier> {

@@ -7,7 +7,7 @@ use super::{
     checked::{Checked, Named, Written},
     include::Files,
     problem::{Finding, Gravity},
-    receivers::globs,
+    receivers::{globs, has_no_rules},
     source::{Spot, inside_string},
 };
 use crate::{
@@ -301,6 +301,7 @@ pub fn warn_of_empty_choices(
     rules: &[Named<'_>],
     receivers: &[Named<'_>],
     feeds: &[Arc<Feed>],
+    notices_to: &[String],
     findings: &mut Vec<Finding>,
 ) {
     let takes = |written: &Written, feed: &Feed| {
@@ -318,13 +319,32 @@ pub fn warn_of_empty_choices(
             ));
         }
     }
-    for written in receivers.iter().flat_map(|(_, table)| table.texts("rules")) {
-        let names = rules.iter().map(|(name, _)| name.text.as_str());
-        if !rules.is_empty() && !is_any_match(&written.text, names) {
-            findings.push(Finding::warning(
-                written.spot,
-                format!("{:?} matches no rule", written.text),
-            ));
+    for (name, table) in receivers {
+        // What it gets of its own does not matter where others pass on what nobody acknowledged.
+        let is_passed_on = receivers.iter().any(|(_, other)| {
+            let ack = other.table("ack").and_then(|ack| ack.text("then"));
+            ack == Some(name.text.as_str())
+        });
+        if is_passed_on {
+            continue;
+        }
+        let hears = table.has("heartbeat") || notices_to.contains(&name.text);
+        if has_no_rules(table) && !hears {
+            let message = format!(
+                "receiver `{}` gets nothing: its `rules` names no rule",
+                name.text
+            );
+            let help = "leave `rules` out for every rule; or name it in another receiver's `ack`, or in [notices] to";
+            findings.push(Finding::warning(name.spot, message).help(help));
+        }
+        for written in table.texts("rules") {
+            let names = rules.iter().map(|(name, _)| name.text.as_str());
+            if !rules.is_empty() && !is_any_match(&written.text, names) {
+                findings.push(Finding::warning(
+                    written.spot,
+                    format!("{:?} matches no rule", written.text),
+                ));
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 //! at a time owns a store, so claims on running work live in the loops and need no rows. It must never guess: a damaged
 //! or newer database is refused, not repaired and not replaced.
 
+mod checkpoint;
 mod deliveries;
 mod feeds;
 mod hands;

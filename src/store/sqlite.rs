@@ -83,14 +83,14 @@ impl Store {
         let was_cut_off = std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
         let mut connection = Connection::open(path).map_err(|error| opened_badly(path, &error))?;
         connection
-            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -8192;")
+            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 16000; PRAGMA cache_size = -8192;")
             .map_err(|error| opened_badly(path, &error))?;
         configure(&connection).map_err(|error| opened_badly(path, &error))?;
         migrate(&mut connection, path)?;
         check(&connection, path)?;
         let reader = open_reader(path)?;
         Ok(file(
-            Some(Writer::start(connection)?),
+            Some(Writer::start(connection, Some(path))?),
             reader,
             was_cut_off,
             Some(lock),
@@ -112,7 +112,8 @@ impl Store {
             .execute_batch("PRAGMA synchronous = FULL")
             .and_then(|()| configure(&connection))
             .map_err(|error| opened_badly(path, &error))?;
-        Ok(file(Some(Writer::start(connection)?), reader, false, None))
+        let writer = Writer::start(connection, None)?;
+        Ok(file(Some(writer), reader, false, None))
     }
 
     /// Opens a store to read it, beside a running daemon or after one.

@@ -5,7 +5,11 @@
 //! for lingers a moment and shares the next commit.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::JoinHandle,
     time::Duration,
 };
@@ -13,7 +17,7 @@ use std::{
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{StoreError, sqlite::failed};
+use super::{StoreError, checkpoint::Checkpointer, sqlite::failed};
 
 /// Requests that wait for the writer; beyond them callers wait.
 const WAITING_MAX: usize = 1024;
@@ -36,6 +40,7 @@ pub struct Writer {
     thread: Option<JoinHandle<()>>,
     /// What nobody waits for; the next group begins with it.
     lingering: Arc<Lingering>,
+    _checkpointer: Option<Checkpointer>,
 }
 
 impl Drop for Writer {
@@ -49,15 +54,21 @@ impl Drop for Writer {
 }
 
 impl Writer {
+    /// With the path of the database, its log is copied into it now and then.
+    ///
     /// # Errors
-    /// Where the system gives no thread.
-    pub fn start(connection: Connection) -> Result<Writer, StoreError> {
+    /// Where the database cannot be opened once more, or the system gives no thread.
+    pub fn start(connection: Connection, checkpoints: Option<&Path>) -> Result<Writer, StoreError> {
+        let is_written = Arc::<AtomicBool>::default();
+        let checkpointer = checkpoints
+            .map(|path| Checkpointer::start(path, is_written.clone()))
+            .transpose()?;
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         let lingering = Arc::<Lingering>::default();
         let taken = lingering.clone();
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || write_in_groups(connection, receiver, &taken))
+            .spawn(move || write_in_groups(connection, receiver, &taken, &is_written))
             .map_err(|error| {
                 StoreError::Failed(format!("cannot start the store's thread: {error}"))
             })?;
@@ -65,6 +76,7 @@ impl Writer {
             requests: Some(sender),
             thread: Some(thread),
             lingering,
+            _checkpointer: checkpointer,
         })
     }
 
@@ -174,6 +186,7 @@ fn write_in_groups(
     mut connection: Connection,
     mut requests: mpsc::Receiver<Request>,
     lingering: &Lingering,
+    is_written: &AtomicBool,
 ) {
     let take_lingering =
         || std::mem::take(&mut *lingering.lock().unwrap_or_else(PoisonError::into_inner));
@@ -181,6 +194,7 @@ fn write_in_groups(
         let mut group = take_lingering();
         group.push(first);
         write_group(&mut connection, group, || requests.try_recv().ok());
+        is_written.store(true, Ordering::Relaxed);
     }
     write_group(&mut connection, take_lingering(), || None);
 }

@@ -10,11 +10,11 @@ use std::{
 use tempfile::TempDir;
 
 /// A folder with a configuration of two rules.
-struct Desk {
-    folder: TempDir,
+pub struct Desk {
+    pub folder: TempDir,
 }
 
-const RULES: &str = r#"
+pub const RULES: &str = r#"
 [rules.rebel-advance]
 title = "Armed group gains ground"
 severity = "high"
@@ -28,7 +28,7 @@ any = ["ceasefire"]
 "#;
 
 impl Desk {
-    fn new() -> Desk {
+    pub fn new() -> Desk {
         let desk = Desk {
             folder: TempDir::new().unwrap(),
         };
@@ -36,11 +36,11 @@ impl Desk {
         desk
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub fn write(&self, name: &str, text: &str) {
         std::fs::write(self.folder.path().join(name), text).unwrap();
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wirewatch"));
         command
             .args(arguments)
@@ -59,7 +59,7 @@ impl Desk {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments)
             .stdin(Stdio::null())
             .output()
@@ -74,15 +74,15 @@ impl Desk {
     }
 }
 
-fn code(output: &Output) -> i32 {
+pub fn code(output: &Output) -> i32 {
     output.status.code().expect("no signal ended it")
 }
 
-fn out(output: &Output) -> &str {
+pub fn out(output: &Output) -> &str {
     std::str::from_utf8(&output.stdout).unwrap()
 }
 
-fn err(output: &Output) -> &str {
+pub fn err(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
 }
 
@@ -370,7 +370,7 @@ fn why_shows_what_was_found_and_what_was_not() {
     }
 }
 
-const FEED: &str = r#"<?xml version="1.0" encoding="utf-8"?>
+pub const FEED: &str = r#"<?xml version="1.0" encoding="utf-8"?>
 <feed xmlns="http://www.w3.org/2005/Atom" xml:lang="en"><title>Coast News</title><id>urn:coast</id>
 <updated>2030-01-01T00:00:00Z</updated>
 <entry><id>urn:coast:1</id><title>Rebels enter the city</title><link href="https://coast.example/1"/><updated>2030-01-01T00:00:00Z</updated></entry>

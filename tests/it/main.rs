@@ -9,6 +9,7 @@ mod crash;
 mod daemon;
 mod early;
 mod faults;
+mod hands;
 mod judged;
 mod leases;
 mod mail_tls;

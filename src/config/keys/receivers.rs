@@ -17,8 +17,12 @@ pub static RECEIVER: Shape = Shape {
             "Alerts below this are not sent here.",
         )
         .default(r#""info""#),
-        Key::new("rules", Globs, "Globs over rule names; absent: every rule.")
-            .examples(&[r#"["syria-*"]"#]),
+        Key::new(
+            "rules",
+            Globs,
+            "Globs over rule names; absent: every rule, empty: none.",
+        )
+        .examples(&[r#"["syria-*"]"#]),
         Key::new(
             "tags",
             Texts,
