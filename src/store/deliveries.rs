@@ -26,26 +26,24 @@ impl Store {
     ) -> Result<Vec<Owed>, StoreError> {
         self.read_briefly("cannot read what is owed", move |connection| {
             let cannot = failed("cannot read what is owed");
-            let mut statement = connection
+            // Whichever is shorter is gone through: what this receiver is owed, or the alerts of a story, of which a busy one
+            // has thousands, delivered long ago.
+            let is_owed_little = connection
                 .prepare_cached(
-                    "SELECT delivery.id, delivery.attempts, delivery.owed_since, revision.document, alert.severity, remote.handle,
-                            delivery.bundle, delivery.held
-                       FROM delivery JOIN revision ON revision.alert = delivery.alert AND revision.revision = delivery.revision
-                       JOIN alert ON alert.id = delivery.alert
-                       LEFT JOIN remote ON remote.alert = delivery.alert AND remote.receiver = delivery.receiver
-                      WHERE delivery.receiver = ?1 AND delivery.state = 'owed' AND delivery.due <= ?2
-                        AND NOT EXISTS (
-                            SELECT 1 FROM delivery earlier
-                             WHERE earlier.alert = delivery.alert AND earlier.revision < delivery.revision
-                               AND earlier.receiver = delivery.receiver AND earlier.state = 'owed'
-                               AND CASE WHEN earlier.due > ?2 THEN earlier.held IS NULL ELSE ?4 END)
-                        AND (alert.story = 0 OR NOT EXISTS (
-                            SELECT 1 FROM alert other JOIN delivery earlier ON earlier.alert = other.id
-                             WHERE other.story = alert.story AND other.id < alert.id
-                               AND earlier.receiver = delivery.receiver AND earlier.state = 'owed' AND earlier.id < delivery.id
-                               AND CASE WHEN earlier.due > ?2 THEN earlier.held IS NULL ELSE ?4 END))
-                      ORDER BY delivery.due, delivery.id LIMIT ?3",
+                    "SELECT count(*) FROM (SELECT 1 FROM delivery INDEXED BY delivery_owed WHERE receiver = ?1 AND state = 'owed' LIMIT ?2)",
                 )
+                .and_then(|mut count| {
+                    let owed: usize =
+                        count.query_row(params![receiver, OWED_LITTLE + 1], |row| row.get(0))?;
+                    Ok(owed <= OWED_LITTLE)
+                })
+                .map_err(&cannot)?;
+            let due = match is_owed_little {
+                true => due_by(AMONG_OWED),
+                false => due_by(AMONG_STORY),
+            };
+            let mut statement = connection
+                .prepare_cached(&due)
                 .map_err(&cannot)?;
             let limit = max + running.len();
             let mut rows = statement
@@ -121,7 +119,7 @@ impl Store {
         self.write("cannot hasten deliveries", move |connection| {
             connection
                 .execute(
-                    "UPDATE delivery SET due = ?2 WHERE receiver = ?1 AND state = 'owed'",
+                    "UPDATE delivery INDEXED BY delivery_owed SET due = ?2 WHERE receiver = ?1 AND state = 'owed'",
                     params![receiver, now.as_millisecond()],
                 )
                 .map_err(failed("cannot hasten deliveries"))?;
@@ -215,6 +213,37 @@ impl Store {
         })
         .await
     }
+}
+
+/// So much owed to a receiver is little.
+const OWED_LITTLE: usize = 256;
+
+/// What may come before a delivery to receiver ?1, in the order in which it is gone through. SQLite left to itself goes through
+/// all that the receiver ever had.
+const AMONG_OWED: &str = "delivery earlier INDEXED BY delivery_owed CROSS JOIN alert other ON other.id = earlier.alert AND earlier.receiver = ?1";
+const AMONG_STORY: &str = "alert other CROSS JOIN delivery earlier ON earlier.alert = other.id AND +earlier.receiver = ?1";
+
+/// What is due to receiver ?1 at ?2, at most ?3, in turn where ?4.
+fn due_by(earlier_of_story: &str) -> String {
+    format!(
+        "SELECT delivery.id, delivery.attempts, delivery.owed_since, revision.document, alert.severity, remote.handle,
+                delivery.bundle, delivery.held
+           FROM delivery JOIN revision ON revision.alert = delivery.alert AND revision.revision = delivery.revision
+           JOIN alert ON alert.id = delivery.alert
+           LEFT JOIN remote ON remote.alert = delivery.alert AND remote.receiver = delivery.receiver
+          WHERE delivery.receiver = ?1 AND delivery.state = 'owed' AND delivery.due <= ?2
+            AND NOT EXISTS (
+                SELECT 1 FROM delivery earlier
+                 WHERE earlier.alert = delivery.alert AND earlier.revision < delivery.revision
+                   AND earlier.receiver = delivery.receiver AND earlier.state = 'owed'
+                   AND CASE WHEN earlier.due > ?2 THEN earlier.held IS NULL ELSE ?4 END)
+            AND (alert.story = 0 OR NOT EXISTS (
+                SELECT 1 FROM {earlier_of_story}
+                 WHERE other.story = alert.story AND other.id < alert.id
+                   AND earlier.state = 'owed' AND earlier.id < delivery.id
+                   AND CASE WHEN earlier.due > ?2 THEN earlier.held IS NULL ELSE ?4 END))
+          ORDER BY delivery.due, delivery.id LIMIT ?3"
+    )
 }
 
 /// A row of a delivery: id, attempts, owed since, document, the alert's severity, handle, bundle, held.

@@ -442,6 +442,82 @@ async fn what_was_committed_is_there_after_a_new_start() {
     reader.ping().await.unwrap_err();
 }
 
+/// Each new item is a text of its own under key 7 with the word 5; fails at the item named so. Sends what was found before.
+fn tell(fails_at: &'static str, found: &std::sync::mpsc::Sender<(Vec<i64>, Vec<u32>)>) -> Judge {
+    let found = found.clone();
+    Box::new(move |item, _, past| {
+        let before = (past.texts_under(7)?, past.texts_with(&[5], 0)?);
+        found.send(before).expect("the test listens");
+        if item.id == fails_at {
+            return Err(StoreError::Failed("no".to_owned()));
+        }
+        let joined = Joined {
+            story: None,
+            story_uid: format!("story-{}", item.id),
+            text: None,
+            founder: None,
+            origin: item.id.clone(),
+            publisher: "p".to_owned(),
+            is_another_item: true,
+            new_text: NewText {
+                keys: vec![7],
+                counted: vec![5],
+                ..NewText::default()
+            },
+        };
+        let decision = Decision {
+            joined: Some(joined),
+            ..Decision::default()
+        };
+        Ok(Decided {
+            decision,
+            receivers: Vec::new(),
+        })
+    })
+}
+
+#[tokio::test]
+async fn texts_are_found_after_a_new_start_and_not_where_a_poll_was_taken_back() {
+    let (sender, found) = std::sync::mpsc::channel();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.db");
+    let store = Store::open(&path).unwrap();
+    let id = one_feed(&store).await;
+    record(&store, id, at(1), harvest(&["1", "2"]), tell("", &sender)).await;
+    let taken_back = PollRecord::plain(id, at(2), at(62), harvest(&["3", "4"]));
+    let refused = store.record_poll(taken_back, tell("4", &sender)).await;
+    refused.unwrap_err();
+    record(&store, id, at(3), harvest(&["5"]), tell("", &sender)).await;
+    drop(store);
+    let store = Store::open(&path).unwrap();
+    store.sync_feeds(vec![feed("a")], at(9)).await.unwrap();
+    record(&store, id, at(10), harvest(&["6"]), tell("", &sender)).await;
+    // A month later nothing of it is kept, and numbers begin anew.
+    let late = at(30 * 86_400);
+    while store
+        .sweep(late, Duration::from_secs(86_400))
+        .await
+        .unwrap()
+        > 0
+    {}
+    record(&store, id, late, harvest(&["7"]), tell("", &sender)).await;
+    let found: Vec<(Vec<i64>, Vec<u32>)> = found.try_iter().collect();
+    let expected: [(&[i64], u32); 7] = [
+        (&[], 0),
+        (&[1], 1),
+        (&[2, 1], 2),
+        // The third item stood in the transaction that the fourth took back.
+        (&[3, 2, 1], 3),
+        (&[2, 1], 2),
+        (&[3, 2, 1], 3),
+        (&[], 0),
+    ];
+    assert_eq!(found.len(), expected.len());
+    for (found, (texts, words)) in found.into_iter().zip(expected) {
+        assert_eq!(found, (texts.to_vec(), vec![words]));
+    }
+}
+
 #[tokio::test]
 async fn many_polls_at_once_share_commits_and_each_gets_its_answer() {
     let folder = tempfile::tempdir().unwrap();
