@@ -30,6 +30,11 @@ pub struct Scratch {
     asked: Vec<u32>,
     is_asked: Bits,
     list_holds: Vec<bool>,
+    /// Lists whose places were looked up for the present item, each once; and the places, sorted. Many entries draw on the
+    /// same long list.
+    placed: Vec<u32>,
+    is_placed: Bits,
+    list_places: Vec<Vec<Span>>,
     spare: Vec<Vec<Span>>,
     matched: Vec<usize>,
 }
@@ -60,6 +65,9 @@ impl Scratch {
             asked: Vec::new(),
             is_asked: Bits::default(),
             list_holds: Vec::new(),
+            placed: Vec::new(),
+            is_placed: Bits::default(),
+            list_places: Vec::new(),
             spare: Vec::new(),
             matched: Vec::new(),
         }
@@ -81,6 +89,10 @@ impl Scratch {
         self.is_asked.reset(program.lists.len());
         self.list_holds.clear();
         self.list_holds.resize(program.lists.len(), false);
+        self.placed.clear();
+        self.is_placed.reset(program.lists.len());
+        self.list_places.clear();
+        self.list_places.resize(program.lists.len(), Vec::new());
     }
 
     fn forget_item(&mut self) {
@@ -92,6 +104,10 @@ impl Scratch {
             self.is_asked.clear_around(*list);
         }
         self.asked.clear();
+        for list in &self.placed {
+            self.is_placed.clear_around(*list);
+        }
+        self.placed.clear();
     }
 }
 
@@ -353,11 +369,12 @@ impl<'a> Matcher<'a> {
                 true
             }),
             Node::Regex { regex, view } => self.regex_spans(regex, view, found),
-            Node::Any(_) | Node::List(_) => {
+            Node::Any(_) => {
                 for child in program.alternatives(node) {
                     self.add_spans(*child, found);
                 }
             }
+            Node::List(list) => self.list_spans(list, found),
             Node::Near {
                 left,
                 right,
@@ -366,6 +383,29 @@ impl<'a> Matcher<'a> {
             } => self.near(left, right, kind, distance, found),
             // The compiler lets nothing else stand where a place is wanted.
             Node::All(_) | Node::Not(_) | Node::Lang { .. } => {}
+        }
+    }
+
+    /// Adds the places of a list, looked up once for each item.
+    fn list_spans(&mut self, list: u32, found: &mut Vec<Span>) {
+        if !self.scratch.is_placed.has(list) {
+            let program = self.program;
+            let mut places = self.scratch.spare.pop().unwrap_or_default();
+            for child in program.entries(list) {
+                self.add_spans(*child, &mut places);
+            }
+            places.sort_unstable();
+            places.dedup();
+            if let Some(slot) = self.scratch.list_places.get_mut(list as usize) {
+                slot.clone_from(&places);
+            }
+            self.give_back(places);
+            if self.scratch.is_placed.insert(list) {
+                self.scratch.placed.push(list);
+            }
+        }
+        if let Some(places) = self.scratch.list_places.get(list as usize) {
+            found.extend_from_slice(places);
         }
     }
 
