@@ -15,10 +15,11 @@ use super::{
     Place, RuleProblem, RuleSource, Scope, Text,
     lists::Lists,
     program::{
-        LIST_TARGET, ListDef, Node, NodeId, Phrase, Program, RuleProgram, Signal, Slice, Target,
-        Triggers, View,
+        ENTRY_TARGET, LIST_TARGET, ListDef, Node, NodeId, Phrase, Program, RuleProgram, Signal,
+        Slice, Target, Triggers, View,
     },
     query::{self, FieldName, NearKind, Pattern, PatternKind, Query, QueryKind},
+    signals::Bits,
     vocabulary::{Atom, AtomDef, Vocabulary},
     weight,
 };
@@ -532,6 +533,20 @@ impl Compiler {
             let found = chooser.any(list.entries).into_iter();
             pairs.extend(found.map(|(trigger, guards)| (trigger, Target { rule, guards })));
         }
+        let mut sleepers = Bits::default();
+        sleepers.reset(program.nodes.len());
+        let lists = program.lists.iter().map(|list| list.entries);
+        let rules = program.rules.iter().flat_map(|rule| [rule.any, rule.none]);
+        for entry in lists
+            .chain(rules)
+            .flat_map(|slice| program.sleepers_of(slice))
+        {
+            if sleepers.insert(entry) {
+                let rule = ENTRY_TARGET | entry;
+                let found = chooser.collect(entry).into_iter();
+                pairs.extend(found.map(|(trigger, guards)| (trigger, Target { rule, guards })));
+            }
+        }
         for (index, rule) in (0..).zip(&self.program.rules) {
             let found = chooser.rule(rule).into_iter();
             pairs.extend(found.map(|(trigger, guards)| {
@@ -545,6 +560,7 @@ impl Compiler {
             }));
         }
         let signals = self.program.signals_and_lists();
+        self.program.sleepers = sleepers;
         self.program.triggers = Triggers::new(signals, pairs);
     }
 }

@@ -9,7 +9,7 @@ use super::{
     RuleSource,
     memo::SLOTS_MAX,
     near::Near,
-    program::{LIST_TARGET, Node, NodeId, Program, Signal, View},
+    program::{ENTRY_TARGET, LIST_TARGET, Node, NodeId, Program, Signal, View},
     query::NearKind,
     signals::{Bits, Span},
     tokens::{LEAD_WORDS, Page, Part, Word},
@@ -26,6 +26,10 @@ pub struct Scratch {
     /// Rules awake for the present item, each once.
     awake: Vec<u32>,
     is_awake: Bits,
+    /// Entries worth a look for the present item, each once; before `wake` nobody knows which those are.
+    stirred: Vec<u32>,
+    is_stirred: Bits,
+    has_woken: bool,
     /// Lists asked for the present item, each once; and what came of it.
     asked: Vec<u32>,
     is_asked: Bits,
@@ -62,6 +66,9 @@ impl Scratch {
             page: Page::new(slots_max),
             awake: Vec::new(),
             is_awake: Bits::default(),
+            stirred: Vec::new(),
+            is_stirred: Bits::default(),
+            has_woken: false,
             asked: Vec::new(),
             is_asked: Bits::default(),
             list_holds: Vec::new(),
@@ -85,6 +92,8 @@ impl Scratch {
         self.page.reset(program);
         self.awake.clear();
         self.is_awake.reset(program.rules.len());
+        self.stirred.clear();
+        self.is_stirred.reset(program.sleepers.room());
         self.asked.clear();
         self.is_asked.reset(program.lists.len());
         self.list_holds.clear();
@@ -100,6 +109,11 @@ impl Scratch {
             self.is_awake.clear_around(*rule);
         }
         self.awake.clear();
+        for entry in &self.stirred {
+            self.is_stirred.clear_around(*entry);
+        }
+        self.stirred.clear();
+        self.has_woken = false;
         for list in &self.asked {
             self.is_asked.clear_around(*list);
         }
@@ -218,8 +232,12 @@ impl<'a> Matcher<'a> {
             page,
             awake,
             is_awake,
+            stirred,
+            is_stirred,
+            has_woken,
             ..
         } = &mut *self.scratch;
+        *has_woken = true;
         let mut next = 0;
         // Lists add their signals behind those of what occurred.
         while let Some(signal) = page.signals.get(next) {
@@ -231,6 +249,11 @@ impl<'a> Matcher<'a> {
                 if target.rule & LIST_TARGET != 0 {
                     let list = target.rule & !LIST_TARGET;
                     page.signals.add_without_place(list);
+                } else if target.rule & ENTRY_TARGET != 0 {
+                    let entry = target.rule & !ENTRY_TARGET;
+                    if is_stirred.insert(entry) {
+                        stirred.push(entry);
+                    }
                 } else if is_awake.insert(target.rule) {
                     awake.push(target.rule);
                 }
@@ -256,9 +279,20 @@ impl<'a> Matcher<'a> {
         let mut all = program.children(entries.all).iter();
         let mut none = program.children(entries.none).iter();
         (!entries.is_filtered || self.takes_lang(rule))
-            && (entries.any.len == 0 || any.any(|node| self.holds(*node)))
+            && (entries.any.len == 0 || any.any(|node| self.entry_holds(*node)))
             && all.all(|node| self.holds(*node))
-            && !none.any(|node| self.holds(*node))
+            && !none.any(|node| self.entry_holds(*node))
+    }
+
+    /// Whether an entry holds; most of a long rule or list sleep through most items.
+    fn entry_holds(&mut self, node: NodeId) -> bool {
+        !self.sleeps(node) && self.holds(node)
+    }
+
+    fn sleeps(&self, node: NodeId) -> bool {
+        self.scratch.has_woken
+            && self.program.sleepers.has(node)
+            && !self.scratch.is_stirred.has(node)
     }
 
     pub fn takes_lang(&self, rule: &RuleSource) -> bool {
@@ -313,7 +347,8 @@ impl<'a> Matcher<'a> {
                 .any(|child| self.holds(*child)),
             Node::List(list) => {
                 if !self.scratch.is_asked.has(list) {
-                    let holds = program.entries(list).iter().any(|child| self.holds(*child));
+                    let mut entries = program.entries(list).iter();
+                    let holds = entries.any(|child| self.entry_holds(*child));
                     if let Some(slot) = self.scratch.list_holds.get_mut(list as usize) {
                         *slot = holds;
                     }
@@ -392,7 +427,9 @@ impl<'a> Matcher<'a> {
             let program = self.program;
             let mut places = self.scratch.spare.pop().unwrap_or_default();
             for child in program.entries(list) {
-                self.add_spans(*child, &mut places);
+                if !self.sleeps(*child) {
+                    self.add_spans(*child, &mut places);
+                }
             }
             places.sort_unstable();
             places.dedup();

@@ -10,6 +10,7 @@ use regex::Regex;
 
 use super::{
     query::NearKind,
+    signals::Bits,
     vocabulary::{Atom, Vocabulary},
 };
 use crate::text::language::Code;
@@ -130,6 +131,8 @@ pub(super) struct Program {
     /// Of each rule the only entry, where it alone decides: beside the rest, which is then not looked at.
     pub roots: Vec<Option<NonZeroU32>>,
     pub triggers: Triggers,
+    /// The nodes that sleep until one of their triggers occurs.
+    pub sleepers: Bits,
     pub gate: Gate,
     /// Which parts of items any rule looks at.
     pub views: [bool; View::COUNT],
@@ -152,19 +155,33 @@ impl Program {
             .map_or(&[], |list| self.children(list.entries))
     }
 
+    /// The entries that are worth waking one by one: where there are many, those that cost more to ask than to wake.
+    pub fn sleepers_of(&self, entries: Slice) -> impl Iterator<Item = NodeId> {
+        let entries = match entries.len < SLEEPERS_AMONG_MIN {
+            true => &[],
+            false => self.children(entries),
+        };
+        let is_costly =
+            |node: &NodeId| matches!(self.node(*node), Node::Near { .. } | Node::All(_));
+        entries.iter().copied().filter(is_costly)
+    }
+
     pub fn reads(&self, view: View) -> bool {
         self.views[view as usize]
     }
 }
 
+/// Of fewer entries each is asked.
+const SLEEPERS_AMONG_MIN: u32 = 8;
+
 /// Signals: numbers of everything that may occur in an item. First the atoms of the vocabulary, then each regex, each
 /// language, each list, and at last the one that is always there.
 pub(super) type Signal = u32;
 
-/// A rule that a signal wakes, or a list that it signals.
+/// A rule that a signal wakes, a list that it signals, or an entry that it makes worth a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Target {
-    /// A rule, or [`LIST_TARGET`] and a list's signal.
+    /// A rule, or [`LIST_TARGET`] and a list's signal, or [`ENTRY_TARGET`] and a node.
     pub rule: u32,
     /// Of these one must have occurred as well; from the front, [`NO_GUARD`] behind the last. Most rules that wake
     /// would fall asleep at once: so they are not even looked at.
@@ -177,6 +194,8 @@ pub(super) const UNGUARDED: Guards = [NO_GUARD; 3];
 
 /// Targets from here on are signals (lists) themselves.
 pub(super) const LIST_TARGET: u32 = 1 << 31;
+/// Targets from here on, below those, are nodes: entries that sleep until one of their triggers occurs.
+pub(super) const ENTRY_TARGET: u32 = 1 << 30;
 
 /// For each signal its targets.
 #[derive(Debug, Default)]

@@ -23,6 +23,11 @@ impl Bits {
         self.0.resize(count.div_ceil(64), 0);
     }
 
+    /// The numbers below this have room.
+    pub fn room(&self) -> usize {
+        self.0.len() * 64
+    }
+
     #[inline]
     pub fn has(&self, number: u32) -> bool {
         let word = self.0.get(number as usize / 64);

@@ -151,7 +151,8 @@ impl Chooser<'_> {
         }
     }
 
-    fn collect(&self, node: NodeId) -> Vec<Trigger> {
+    /// The signals of which one must occur for the node to hold.
+    pub fn collect(&self, node: NodeId) -> Vec<Trigger> {
         let program = self.program;
         let single = |signal| vec![(signal, UNGUARDED)];
         match program.node(node) {
