@@ -224,7 +224,8 @@ impl Reading {
                 (self.year, self.month, self.day) = (Some(year), valid(month), valid(day));
                 self.read_bare_time(fourth, has_time);
             }
-            (Some((left, 1..=2)), Some((right, 1..=2)), Some(year)) => {
+            // Two numbers above twelve are no date, not a month one over.
+            (Some((left, 1..=2)), Some((right, 1..=2)), Some(year)) if left.min(right) <= 12 => {
                 let is_american =
                     right > 12 || (left <= 12 && has_slash && self.is_afternoon.is_some());
                 let (month, day) = if is_american {
@@ -298,10 +299,15 @@ impl Reading {
     }
 }
 
-/// The day of a month; a day that the month does not have is counted on from its first, as C's `mktime` does.
+/// The day of a month; a month or day one over its end is counted on, as C's `mktime` does: the month 13 is the January
+/// after.
 fn day_of(year: i16, month: i8, day: i8) -> Option<civil::Date> {
     // The longest month and a day.
     const DAY_MAX: i8 = 32;
+    let (year, month) = match month {
+        13 => (year + 1, 1),
+        _ => (year, month),
+    };
     if !(1..=DAY_MAX).contains(&day) {
         return None;
     }
@@ -406,6 +412,8 @@ mod tests {
         check("2003-07-32T15:51:30-05:00", "2003-08-01T20:51:30Z");
         check("2023-02-30", "2023-03-02T00:00:00Z");
         check("Wed, 31 Jun 2003 10:00:00 GMT", "2003-07-01T10:00:00Z");
+        check("2003-13-01T15:51:30-05:00", "2004-01-01T20:51:30Z");
+        check("20031331", "2004-01-31T00:00:00Z");
         check("2003-07-01T25:51:30Z", "2003-07-02T01:51:30Z");
         check("2003-12-31T23:60:00Z", "2004-01-01T00:00:00Z");
         check("2003-07-01T01:55:61-05:00", "2003-07-01T06:56:01Z");
@@ -427,7 +435,8 @@ mod tests {
             "0001-01-01T00:00:00Z",
             "20205-01-01",
             "start=2005-07-04",
-            "2023-13-01",
+            "2023-14-01",
+            "13/13/2023",
             "12:00",
             "Thu, 33 Jan 2004",
             "2003-07-00",

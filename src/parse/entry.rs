@@ -10,6 +10,7 @@ pub struct Entry {
     /// Its id is the feed's own, or empty, until `identity::assign` has seen all of them.
     pub item: Item,
     other_title: String,
+    picture_title: String,
     other_summary: String,
     link: String,
     permalink: String,
@@ -33,6 +34,11 @@ impl Entry {
 
     pub fn other_title(&mut self, text: String) {
         fill(&mut self.other_title, text);
+    }
+
+    /// The title of a picture within the item.
+    pub fn picture_title(&mut self, text: String) {
+        fill(&mut self.picture_title, text);
     }
 
     /// A second, longer summary is the content of feeds that have no word for it.
@@ -117,6 +123,10 @@ impl Entry {
         }
         if item.content == item.summary {
             item.content.clear();
+        }
+        // A logo's title is on all items alike; only where there are no other words is it what the item is about.
+        if item.summary.is_empty() && item.content.is_empty() {
+            fill(&mut item.title, self.picture_title);
         }
         item.url = match self.link.is_empty() {
             true => self.permalink,

@@ -260,7 +260,7 @@ fn read_entry<'de, A: MapAccess<'de>>(
         }
         match &*key {
             "id" => {
-                entry.permalink(link::absolute(&text, None));
+                entry.permalink(link::of_id(&text, base));
                 entry.id(plain_within(&text, usize::MAX));
             }
             "url" => entry.link(link::absolute(&text, base), true),

@@ -36,6 +36,13 @@ pub fn absolute(link: &str, base: Option<&Url>) -> String {
     }
 }
 
+/// The page that an id names: an address of its own or a path on the feed's host; empty where it is neither. `1234` and
+/// `a.example` could be resolved as well, to pages that nobody has.
+pub fn of_id(id: &str, base: Option<&Url>) -> String {
+    let is_path = id.trim_start().starts_with('/');
+    absolute(id, base.filter(|_| is_path))
+}
+
 /// The address that relative links of a document start from.
 pub fn base(address: &str, outer: Option<&Url>) -> Option<Url> {
     let address = address.trim();

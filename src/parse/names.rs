@@ -45,6 +45,14 @@ pub enum Element {
     Unknown,
 }
 
+impl Element {
+    /// Its text may be marked up; that of the others is a word, a name, an address.
+    pub fn is_text(self) -> bool {
+        use Element::*;
+        matches!(self, Title | OtherTitle | Summary | OtherSummary | Content)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Namespace {
     /// RSS of every version and Atom of every version.

@@ -237,7 +237,7 @@ impl<'a> Reader<'a> {
             (Unknown | Aside, ..) => false,
             // Other vocabularies nest their own: `media:group`.
             (OtherTitle | OtherSummary, _, true) => parent != Aside,
-            (Title, Source, true) | (Name, Author, true) => true,
+            (Title, Source | Aside, true) | (Name, Author, true) => true,
             (Hour | Day, ..) => true,
             (_, Item, true) | (_, Feed, false) => true,
             _ => false,
@@ -276,6 +276,11 @@ impl<'a> Reader<'a> {
         );
         if is_container {
             self.capture = None;
+            return false;
+        }
+        // A picture put into a category, an author, a link: the text is what stands before it.
+        if element == Element::Aside && !capture.element.is_text() {
+            self.end_text();
             return false;
         }
         let cannot_be_within = match element {

@@ -279,6 +279,68 @@ fn an_item_within_another_is_one_of_its_own() {
 }
 
 #[test]
+fn a_picture_gives_its_title_where_there_are_no_other_words() {
+    let picture = "<image><url>https://a.example/i.png</url><title>Harbour at dawn</title></image>";
+    for (item, title, categories) in [
+        (picture.to_owned(), "Harbour at dawn", &[][..]),
+        (
+            format!("<category>Sea{picture}</category>"),
+            "Harbour at dawn",
+            &["Sea"],
+        ),
+        (
+            format!("{picture}<title>Ships leave</title>"),
+            "Ships leave",
+            &[],
+        ),
+        (
+            format!("{picture}<description>Ships leave</description>"),
+            "",
+            &[],
+        ),
+        (
+            format!("<description>Ships {picture} leave</description>"),
+            "",
+            &[],
+        ),
+    ] {
+        let whole = format!("<item>{item}<guid>1</guid></item>");
+        let parsed = read(rss(std::iter::once(whole)).as_bytes()).unwrap();
+        let found = &parsed.items[0];
+        assert_eq!((&*found.title, &*found.id), (title, "1"), "{item}");
+        assert_eq!(found.categories, categories, "{item}");
+    }
+}
+
+#[test]
+fn an_id_is_a_page_where_it_is_one_or_says_so() {
+    for (id, want) in [
+        ("<guid>https://a.example/1</guid>", "https://a.example/1"),
+        (
+            "<guid>/2024/1.html</guid>",
+            "https://example.org/2024/1.html",
+        ),
+        ("<id>/2024/1.html</id>", "https://example.org/2024/1.html"),
+        (
+            "<guid isPermaLink='true'>1.html</guid>",
+            "https://example.org/1.html",
+        ),
+        ("<guid isPermaLink='false'>/1</guid>", ""),
+        ("<guid>1234</guid>", ""),
+        ("<guid>a.example</guid>", ""),
+        ("<id>tag:a.example,2024:1</id>", ""),
+        (
+            "<link>/page</link><guid isPermaLink='true'>/1</guid>",
+            "https://example.org/page",
+        ),
+    ] {
+        let item = format!("<item><title>t</title>{id}</item>");
+        let parsed = read(rss(std::iter::once(item)).as_bytes()).unwrap();
+        assert_eq!(parsed.items[0].url, want, "{id}");
+    }
+}
+
+#[test]
 fn no_depth_is_too_deep() {
     for tag in [
         "a",

@@ -22,10 +22,7 @@ impl Form {
     /// How the text of an element is written, by its attributes and the dialect.
     pub fn of(element: Element, attributes: &str, is_atom: bool) -> Form {
         use Element::*;
-        if !matches!(
-            element,
-            Title | OtherTitle | Summary | OtherSummary | Content
-        ) {
+        if !element.is_text() {
             return Form::Plain;
         }
         let named = |wanted: &str| {

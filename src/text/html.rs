@@ -25,6 +25,7 @@ pub fn to_text_within(html: &str, bytes_max: usize) -> String {
         at: 0,
         out: Plain::sized(html.len(), bytes_max),
         are_quotes_sound: true,
+        may_end: true,
     };
     while walk.step() {}
     walk.out.finish()
@@ -43,6 +44,8 @@ struct Walk<'a> {
     out: Plain,
     /// Until a quote in a tag swallows all the rest: from then on a tag ends at its first `>`.
     are_quotes_sound: bool,
+    /// Until no `>` is left: no tag ends from then on.
+    may_end: bool,
 }
 
 enum Element {
@@ -147,9 +150,16 @@ impl<'a> Walk<'a> {
         let element = classify(name);
         let Some(end) = self.tag_end(name_end) else {
             // A tag cut off at the end of a shortened text is not for reading; other words are.
-            match element {
-                Element::Unknown => self.literal(),
-                _ => self.at = self.html.len(),
+            let is_text = match element {
+                Element::Unknown => true,
+                Element::Inline | Element::Block => {
+                    name_at == 1 && is_comparison(name, &rest[name_end..])
+                }
+                Element::Hidden => false,
+            };
+            match is_text {
+                true => self.literal(),
+                false => self.at = self.html.len(),
             }
             return;
         };
@@ -175,6 +185,9 @@ impl<'a> Walk<'a> {
 
     /// Where the tag's `>` stands, from `from`; quotes may hold a `>`.
     fn tag_end(&mut self, from: usize) -> Option<usize> {
+        if !self.may_end {
+            return None;
+        }
         let bytes = self.rest().as_bytes();
         let mut at = from;
         while self.are_quotes_sound {
@@ -193,7 +206,9 @@ impl<'a> Walk<'a> {
                 None => self.are_quotes_sound = false,
             }
         }
-        memchr(b'>', &bytes[from..]).map(|found| from + found)
+        let end = memchr(b'>', &bytes[from..]).map(|found| from + found);
+        self.may_end = end.is_some();
+        end
     }
 
     /// Past the closing tag of a hidden element, or to the end.
@@ -206,6 +221,18 @@ impl<'a> Walk<'a> {
                     .is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes()))
         });
         self.at += close.unwrap_or(bytes.len());
+    }
+}
+
+/// Whether a tag that never ends was none, as in `A<B` and `if a<b then all`: nothing after a name of one letter, or
+/// words where attributes would stand.
+fn is_comparison(name: &str, after: &str) -> bool {
+    let end = memchr(b'<', after.as_bytes()).unwrap_or(after.len());
+    let mut words = after[..end].split_whitespace();
+    match (words.next(), words.next()) {
+        (None, _) => name.len() == 1,
+        (Some(_), None) => false,
+        (Some(_), Some(_)) => !after[..end].contains('='),
     }
 }
 
@@ -295,6 +322,11 @@ mod tests {
         check("AT&T, Q&A", "AT&T, Q&A");
         check("<", "<");
         check("a <", "a <");
+        check("A<B", "A<B");
+        check("why a<b and all that", "why a<b and all that");
+        check("read on <a hre", "read on");
+        check("read on<br", "read on");
+        check("<b>read on</b", "read on");
         check("</", "</");
     }
 
@@ -333,6 +365,7 @@ mod tests {
             "&lt",
             "<script>",
             "<b x='",
+            "<p x y ",
         ] {
             let html = piece.repeat((1 << 20) / piece.len());
             let started = std::time::Instant::now();

@@ -112,17 +112,10 @@ impl<'a> Reader<'a> {
         {
             entry.lang(lang::primary(own));
         }
+        let parent = self.stack.iter().rev().nth(1).map(|frame| frame.element);
         match capture.element {
-            Title
-                if self
-                    .stack
-                    .iter()
-                    .rev()
-                    .nth(1)
-                    .is_some_and(|frame| frame.element == Source) =>
-            {
-                entry.source(rich(SOURCE_BYTES_MAX));
-            }
+            Title if parent == Some(Source) => entry.source(rich(SOURCE_BYTES_MAX)),
+            Title if parent == Some(Aside) => entry.picture_title(rich(TITLE_BYTES_MAX)),
             Title => entry.title(rich(TITLE_BYTES_MAX)),
             OtherTitle => entry.other_title(rich(TITLE_BYTES_MAX)),
             Summary => entry.summary(rich(SUMMARY_BYTES_MAX)),
@@ -130,18 +123,20 @@ impl<'a> Reader<'a> {
             Content => entry.content(rich(CONTENT_BYTES_MAX)),
             Link => entry.link(link::absolute(written, base), true),
             Guid => {
-                let is_link = xml::attribute(capture.attributes, |name| {
+                let claim = xml::attribute(capture.attributes, |name| {
                     name.eq_ignore_ascii_case("ispermalink")
-                })
-                .is_none_or(|value| value.trim().eq_ignore_ascii_case("true"));
-                if is_link {
-                    entry.permalink(link::absolute(written, None));
+                });
+                let claim = claim.map(|value| value.trim().eq_ignore_ascii_case("true"));
+                match claim {
+                    Some(true) => entry.permalink(link::absolute(written, base)),
+                    Some(false) => {}
+                    None => entry.permalink(link::of_id(written, base)),
                 }
                 entry.item.id.clear();
                 entry.id(html::plain_within(written, usize::MAX));
             }
             Id => {
-                entry.permalink(link::absolute(written, None));
+                entry.permalink(link::of_id(written, base));
                 entry.id(html::plain_within(written, usize::MAX));
             }
             Published => entry.date(Rank::Published, date::parse(written)),
