@@ -221,7 +221,7 @@ impl Poller {
             _ => (state.wishes, None),
         };
         let moved_to = moved_to(&state, address, asked.as_ref().ok());
-        let mut visit = Visit {
+        let visit = Visit {
             feed,
             watched,
             state,
@@ -232,58 +232,48 @@ impl Poller {
             fresh,
             moved_to,
         };
-        match read_answer(asked, is_whole, answered) {
-            Answer::Unchanged => {
-                self.settle(&visit, PollOutcome::Unchanged, Polled::Answered)
-                    .await
-            }
-            Answer::Gone { problem } => {
-                let polled = visit.failed(None);
-                self.settle(&visit, PollOutcome::Gone { problem }, polled)
-                    .await
-            }
+        let (outcome, polled) = match read_answer(asked, is_whole, answered) {
+            Answer::Unchanged => (PollOutcome::Unchanged, Polled::Answered),
+            Answer::Gone { problem } => (PollOutcome::Gone { problem }, visit.failed(None)),
             Answer::Failed {
                 problem,
                 retry_after,
-            } => {
-                let polled = visit.failed(retry_after);
-                self.settle(&visit, PollOutcome::Failed { problem }, polled)
-                    .await
+            } => (PollOutcome::Failed { problem }, visit.failed(retry_after)),
+            Answer::Body(response) => return self.take_in(visit, response).await,
+        };
+        self.settle(&visit, outcome, polled).await
+    }
+
+    /// Reads, matches and judges the document that a feed answered with, and records the poll.
+    async fn take_in(
+        &self,
+        mut visit: Visit<'_>,
+        response: Response,
+    ) -> Result<Timestamp, StoreError> {
+        let pointers = hub::Pointers::of(&response);
+        let (problem, polled) = match self.read(response).await {
+            Ok(Read {
+                parsed,
+                items,
+                validators,
+            }) => {
+                let published = items.iter().filter_map(|read| read.item.published);
+                visit.wishes = (visit.wishes).with_document(&parsed.hints, published.collect());
+                let announced = match parsed.is_partial {
+                    true => Announced::Unknown,
+                    false => hub::announced(&pointers, &parsed.hints),
+                };
+                let harvest = Harvest {
+                    announced,
+                    ..self.gather(&visit, parsed, items, validators).await?
+                };
+                return self.record_items(&visit, harvest, PollOutcome::Items).await;
             }
-            Answer::Body(response) => {
-                let pointers = hub::Pointers::of(&response);
-                match self.read(response).await {
-                    Ok(Read {
-                        parsed,
-                        items,
-                        validators,
-                    }) => {
-                        let published = items.iter().filter_map(|read| read.item.published);
-                        visit.wishes =
-                            (visit.wishes).with_document(&parsed.hints, published.collect());
-                        let announced = match parsed.is_partial {
-                            true => Announced::Unknown,
-                            false => hub::announced(&pointers, &parsed.hints),
-                        };
-                        let harvest = Harvest {
-                            announced,
-                            ..self.gather(&visit, parsed, items, validators).await?
-                        };
-                        self.record_items(&visit, harvest, PollOutcome::Items).await
-                    }
-                    Err(ParseError::NotAFeed(problem)) => {
-                        let polled = visit.not_a_feed();
-                        self.settle(&visit, PollOutcome::Failed { problem }, polled)
-                            .await
-                    }
-                    Err(ParseError::Broken(problem)) => {
-                        let polled = visit.failed(None);
-                        self.settle(&visit, PollOutcome::Failed { problem }, polled)
-                            .await
-                    }
-                }
-            }
-        }
+            Err(ParseError::NotAFeed(problem)) => (problem, visit.not_a_feed()),
+            Err(ParseError::Broken(problem)) => (problem, visit.failed(None)),
+        };
+        self.settle(&visit, PollOutcome::Failed { problem }, polled)
+            .await
     }
 
     /// Reads a document away from the async threads; a bug in a parser fails this one poll.
