@@ -8,8 +8,8 @@ use std::ops::Range;
 use super::{
     RuleSource,
     memo::SLOTS_MAX,
-    near::Near,
-    program::{ENTRY_TARGET, LIST_TARGET, Node, NodeId, Program, Signal, View},
+    near::{Near, follow},
+    program::{ENTRY_TARGET, LIST_TARGET, Node, NodeId, Program, View},
     query::NearKind,
     signals::{Bits, Span},
     tokens::{LEAD_WORDS, Page, Part, Word},
@@ -596,18 +596,4 @@ impl<'a> Matcher<'a> {
 #[inline]
 pub(super) fn is_inside(span: Span, bounds: (u32, u32)) -> bool {
     bounds.0 <= span.start && span.end <= bounds.1
-}
-
-/// The end of the phrase whose first word ends at `end`, if the rest follows. Never over the end of a field.
-fn follow(page: &Page, start: u32, end: u32, rest: &[Signal]) -> Option<u32> {
-    let Some((atom, rest)) = rest.split_first() else {
-        return Some(end);
-    };
-    if page.part_at(start) != page.part_at(end) {
-        return None;
-    }
-    page.ends(*atom, end)
-        .into_iter()
-        .flatten()
-        .find_map(|next| follow(page, start, next, rest))
 }

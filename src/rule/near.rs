@@ -1,6 +1,7 @@
-//! Which places are near each other: NEAR, ONEAR and NOT NEAR as arithmetic on the words between, never over the end of a field.
+//! Which places are near each other: NEAR, ONEAR and NOT NEAR as arithmetic on the words between, and phrases, never over the end
+//! of a field.
 
-use super::{query::NearKind, signals::Span, tokens::Page};
+use super::{program::Signal, query::NearKind, signals::Span, tokens::Page};
 
 /// Joins places by distance.
 pub(super) struct Near<'a> {
@@ -83,4 +84,18 @@ pub(super) fn gap(left: Span, right: Span) -> Option<u32> {
     } else {
         None
     }
+}
+
+/// The end of the phrase whose first word ends at `end`, if the rest follows. Never over the end of a field.
+pub(super) fn follow(page: &Page, start: u32, end: u32, rest: &[Signal]) -> Option<u32> {
+    let Some((atom, rest)) = rest.split_first() else {
+        return Some(end);
+    };
+    if page.part_at(start) != page.part_at(end) {
+        return None;
+    }
+    page.ends(*atom, end)
+        .into_iter()
+        .flatten()
+        .find_map(|next| follow(page, start, next, rest))
 }
