@@ -4,7 +4,7 @@
 use super::{Postman, silenced::Silences};
 use crate::{
     notify::{Receiver, bundle::BundleKind, hold::Held},
-    store::{FormedBundle, Owed, Settlement, StoreError},
+    store::{Bound, FormedBundle, Owed, Settlement, StoreError},
     time::{self, Timestamp},
 };
 
@@ -71,9 +71,9 @@ impl Postman {
         let mut singles = Vec::new();
         let mut formed = Vec::new();
         for owed in self.admit(receiver, owed, now).await? {
-            match owed.bundle {
+            match owed.bound {
                 // Formed under an earlier configuration: it stays the message that it was.
-                Some(bundle)
+                Some(Bound::Bundle(bundle))
                     if formed.iter().all(|parcel: &Parcel| {
                         parcel
                             .bundle
@@ -83,8 +83,8 @@ impl Postman {
                 {
                     formed.extend(self.formed(receiver, bundle).await?);
                 }
-                Some(_) => {}
-                None => singles.push(Parcel::alone(owed)),
+                Some(Bound::Bundle(_)) => {}
+                Some(Bound::Alone) | None => singles.push(Parcel::alone(owed)),
             }
         }
         let mut all: Vec<Vec<Parcel>> = formed.into_iter().map(|parcel| vec![parcel]).collect();
@@ -139,31 +139,30 @@ impl Postman {
                 }
             }
             owed.sort_by_key(|owed| owed.id);
-            match owed.iter().position(|owed| owed.bundle.is_some()) {
-                Some(0) => {
-                    let bundle = owed
-                        .first()
-                        .and_then(|owed| owed.bundle)
-                        .unwrap_or_default();
-                    return Ok(self
-                        .formed(receiver, bundle)
-                        .await?
-                        .map(|parcel| vec![parcel]));
+            match owed.first().and_then(|first| first.bound) {
+                Some(Bound::Bundle(bundle)) => {
+                    let formed = self.formed(receiver, bundle).await?;
+                    return Ok(formed.map(|parcel| vec![parcel]));
                 }
-                Some(until) => owed.truncate(until),
-                None => {}
+                Some(Bound::Alone) => owed.truncate(1),
+                None => {
+                    let until = owed.iter().position(|owed| owed.bound.is_some());
+                    owed.truncate(until.unwrap_or(owed.len()));
+                }
             }
             if is_failing {
                 owed.truncate(1);
-                return Ok(Some(owed.into_iter().map(Parcel::alone).collect()));
+                return Ok(Some(self.alone(receiver, owed).await?));
             }
             if receiver.hold.digest.is_some() {
                 owed.truncate(bundle_max);
-                return Ok(Some(vec![self.form(BundleKind::Digest, owed, now).await?]));
+                let digest = self.form(receiver, BundleKind::Digest, owed, now).await?;
+                return Ok(Some(digest));
             }
-            let was_over = owed
-                .iter()
-                .any(|owed| owed.held.as_deref() == Some(Held::Rate.name()));
+            let is_over = |owed: &Owed| {
+                owed.bound.is_none() && owed.held.as_deref() == Some(Held::Rate.name())
+            };
+            let was_over = owed.iter().any(is_over);
             if room == usize::MAX || (owed.len() <= room && !was_over) {
                 // The last place is kept for a summary of what may follow, unless one alert is all there is.
                 let alone = match room {
@@ -171,13 +170,16 @@ impl Postman {
                     room => room,
                 };
                 owed.truncate(alone);
-                return Ok(Some(owed.into_iter().map(Parcel::alone).collect()));
+                return Ok(Some(self.alone(receiver, owed).await?));
             }
             let alone = if was_over { 0 } else { room.saturating_sub(1) };
             let mut rest = owed.split_off(alone);
             rest.truncate(bundle_max);
-            let mut parcels: Vec<Parcel> = owed.into_iter().map(Parcel::alone).collect();
-            parcels.push(self.form(BundleKind::RateSummary, rest, now).await?);
+            let mut parcels = self.alone(receiver, owed).await?;
+            parcels.extend(
+                self.form(receiver, BundleKind::RateSummary, rest, now)
+                    .await?,
+            );
             return Ok(Some(parcels));
         }
         Ok(None)
@@ -210,7 +212,7 @@ impl Postman {
         let mut settled = Vec::new();
         let mut admitted = Vec::with_capacity(owed.len());
         for owed in owed {
-            let is_old_bundle = owed.bundle.is_some() && owed.attempts > 0;
+            let is_old_bundle = matches!(owed.bound, Some(Bound::Bundle(_))) && owed.attempts > 0;
             if owed.alert.drill || is_old_bundle {
                 admitted.push(owed);
                 continue;
@@ -238,24 +240,35 @@ impl Postman {
         Ok(admitted)
     }
 
+    /// Each of these as it is; where the receiver has others bundled, that is settled before it goes, lest one that arrived and
+    /// was not recorded comes again in a bundle.
+    async fn alone(&self, receiver: &Receiver, owed: Vec<Owed>) -> Result<Vec<Parcel>, StoreError> {
+        let unbound = owed.iter().filter(|owed| owed.bound.is_none());
+        let unbound: Vec<i64> = unbound.map(|owed| owed.id).collect();
+        let has_bundles = receiver.hold.digest.is_some() || receiver.hold.rate.is_some();
+        if has_bundles && !unbound.is_empty() {
+            self.store.bind_alone(unbound).await?;
+        }
+        Ok(owed.into_iter().map(Parcel::alone).collect())
+    }
+
     /// A digest or summary of these; one alert goes as it is.
     async fn form(
         &self,
+        receiver: &Receiver,
         kind: BundleKind,
-        mut owed: Vec<Owed>,
+        owed: Vec<Owed>,
         now: Timestamp,
-    ) -> Result<Parcel, StoreError> {
-        if owed.len() == 1
-            && let Some(one) = owed.pop()
-        {
-            return Ok(Parcel::alone(one));
+    ) -> Result<Vec<Parcel>, StoreError> {
+        if owed.len() == 1 {
+            return self.alone(receiver, owed).await;
         }
         let ids = owed.iter().map(|owed| owed.id).collect();
         let bundle = self.store.form_bundle(kind.name(), ids, now).await?;
-        Ok(Parcel {
+        Ok(vec![Parcel {
             owed,
             bundle: Some(bundle),
-        })
+        }])
     }
 
     async fn formed(&self, receiver: &Receiver, bundle: i64) -> Result<Option<Parcel>, StoreError> {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::{DisabledReceiver, Owed, Settlement, Store, StoreError, sqlite::failed};
+use super::{Bound, DisabledReceiver, Owed, Settlement, Store, StoreError, sqlite::failed};
 use crate::{
     model::Severity,
     time::{self, Timestamp},
@@ -263,7 +263,14 @@ pub(super) fn read_owed(row: &Row<'_>, receiver: &str) -> Result<Owed, StoreErro
         alert,
         severity: Severity::ALL.get(severity).copied().unwrap_or_default(),
         handle: row.get(5).map_err(&cannot)?,
-        bundle: row.get(6).map_err(&cannot)?,
+        bound: row
+            .get::<_, Option<i64>>(6)
+            .map_err(&cannot)?
+            .map(|bundle| match bundle {
+                // As `bind_alone` writes it.
+                ..=0 => Bound::Alone,
+                bundle => Bound::Bundle(bundle),
+            }),
         held: row.get(7).map_err(&cannot)?,
     })
 }

@@ -153,6 +153,25 @@ impl Store {
         .await
     }
 
+    /// Lets each delivery be a message of its own, for good.
+    ///
+    /// # Errors
+    /// When the store cannot do it.
+    pub async fn bind_alone(&self, deliveries: Vec<i64>) -> Result<(), StoreError> {
+        self.write("cannot bind deliveries", move |connection| {
+            let cannot = failed("cannot bind deliveries");
+            // Bundles have numbers above 0; the negative of its own is what counts as its message in `sent_after`.
+            let mut update = connection
+                .prepare_cached("UPDATE delivery SET bundle = -id WHERE id = ?1 AND bundle IS NULL")
+                .map_err(&cannot)?;
+            for delivery in deliveries {
+                update.execute([delivery]).map_err(&cannot)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
     /// A message that was formed before, and all deliveries of it that are still owed, in their order.
     ///
     /// # Errors

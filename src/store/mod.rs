@@ -280,10 +280,18 @@ pub struct Owed {
     pub severity: Severity,
     /// What the receiver's service needs to change or answer the alert's first message.
     pub handle: Option<String>,
-    /// The digest or summary that it was put into at an earlier attempt.
-    pub bundle: Option<i64>,
+    /// The message that it was put into at an earlier attempt, where others might have shared it.
+    pub bound: Option<Bound>,
     /// As [`DeliveryRow::reason`].
     pub held: Option<String>,
+}
+
+/// The message that a delivery travels in from its first attempt on: who may have it already must not get it in another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    Alone,
+    /// The digest or summary of this number.
+    Bundle(i64),
 }
 
 /// A digest or summary that was formed once and goes out as it is.

@@ -306,3 +306,41 @@ proptest! {
         runtime.block_on(play_held(&ops))?;
     }
 }
+
+/// A hook that takes messages and loses its answers is asked again with each, alone; found well by another message, it must not
+/// get them once more in a digest.
+#[tokio::test(start_paused = true)]
+async fn what_arrived_alone_does_not_come_again_in_a_digest() {
+    let lost = Mood::LosesAnswers;
+    let ops = [
+        Op::Pass { ms: 65_665 },
+        Op::Pass { ms: 84_215 },
+        Op::Hook {
+            hook: 0,
+            mood: lost,
+        },
+        Op::Feed {
+            feed: 2,
+            mood: lost,
+        },
+        Op::Publish { feed: 0 },
+        Op::Pass { ms: 24_856 },
+        Op::Pass { ms: 78_611 },
+        Op::Kill {
+            then_away_ms: 13_778,
+        },
+        Op::Pass { ms: 58_594 },
+        Op::Kill {
+            then_away_ms: 63_683,
+        },
+        Op::Pass { ms: 85 },
+        Op::Publish { feed: 1 },
+        Op::Kill {
+            then_away_ms: 69_337,
+        },
+        Op::Pass { ms: 26_845 },
+        Op::Pass { ms: 80_732 },
+        Op::Publish { feed: 0 },
+    ];
+    play_held(&ops).await.unwrap();
+}
