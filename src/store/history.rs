@@ -85,7 +85,14 @@ impl Store {
         self.read("cannot read the archive", move |connection| {
             judged_items(
                 connection,
-                "item.url_hash = ?1 AND item.url = ?2 ORDER BY item.id DESC",
+                "item.id IN (
+                    WITH RECURSIVE stretch (number) AS (
+                        SELECT min(id) >> 10 FROM item
+                        UNION ALL SELECT number + 1 FROM stretch WHERE number < (SELECT max(id) >> 10 FROM item)
+                    )
+                    SELECT found.id FROM stretch CROSS JOIN item found INDEXED BY item_url
+                        ON found.id >> 10 = stretch.number AND found.url_hash = ?1
+                 ) AND item.url = ?2 ORDER BY item.id DESC",
                 params![super::items::url_hash(&url), url],
             )
         })

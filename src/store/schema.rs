@@ -18,6 +18,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("sql/0006_push.sql"),
     include_str!("sql/0007_lag.sql"),
     include_str!("sql/0008_recent.sql"),
+    include_str!("sql/0009_addresses.sql"),
 ];
 /// Up to this size the whole database is checked before the daemon is ready.
 pub const CHECK_WHOLE_BYTES_MAX: u64 = 256 << 20;

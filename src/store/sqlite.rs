@@ -21,6 +21,8 @@ use super::{
     writer::Writer,
 };
 
+/// Pages that the writer keeps: the rows of ten thousand feeds and the ends of the tables that grow.
+const WRITER_CACHE_KIB: u32 = 4096;
 /// How long a reader waits for a checkpoint or another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -83,7 +85,9 @@ impl Store {
         let was_cut_off = std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
         let mut connection = Connection::open(path).map_err(|error| opened_badly(path, &error))?;
         connection
-            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 16000; PRAGMA cache_size = -8192;")
+            .execute_batch(&format!(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 16000; PRAGMA cache_size = -{WRITER_CACHE_KIB}"
+            ))
             .map_err(|error| opened_badly(path, &error))?;
         configure(&connection).map_err(|error| opened_badly(path, &error))?;
         migrate(&mut connection, path)?;
