@@ -3,10 +3,9 @@
 use std::fmt::Write;
 
 use super::show;
-use crate::rule::{EntryExplanation, QueryExplanation, RuleExplanation, RuleSource};
-
-/// Alternatives that are named where none of them was found.
-const ALTERNATIVES_MAX: usize = 6;
+use crate::rule::{
+    ABSENT_NAMED_MAX, EntryExplanation, QueryExplanation, RuleExplanation, RuleSource,
+};
 
 /// The lines of one rule: one where it does not match, unless everything is wanted.
 pub fn rule(rule: &RuleSource, explanation: &RuleExplanation, is_full: bool) -> Vec<String> {
@@ -78,7 +77,7 @@ fn children(tree: &QueryExplanation, indent: &str, lines: &mut Vec<String>) {
         .filter(|child| is_choice && !child.matched)
         .collect();
     for (at, child) in shown.iter().enumerate() {
-        let is_last = at + 1 == shown.len() && hidden.is_empty();
+        let is_last = at + 1 == shown.len() && hidden.is_empty() && tree.others == 0;
         let (branch, below) = if is_last {
             ("└ ", "  ")
         } else {
@@ -90,17 +89,18 @@ fn children(tree: &QueryExplanation, indent: &str, lines: &mut Vec<String>) {
         ));
         children(child, &format!("{indent}{below}"), lines);
     }
-    if hidden.is_empty() {
+    let hidden_count = hidden.len() + tree.others;
+    if hidden_count == 0 {
         return;
     }
     let dim = show::DIM;
     let text = if shown.is_empty() {
         let names: Vec<_> = hidden
             .iter()
-            .take(ALTERNATIVES_MAX)
+            .take(ABSENT_NAMED_MAX)
             .map(|child| show::safe(&child.label))
             .collect();
-        let more = hidden.len().saturating_sub(ALTERNATIVES_MAX);
+        let more = hidden_count - names.len();
         let more = if more > 0 {
             format!(" and {more} others")
         } else {
@@ -110,7 +110,7 @@ fn children(tree: &QueryExplanation, indent: &str, lines: &mut Vec<String>) {
     } else {
         format!(
             "{} not there",
-            show::count(hidden.len() as u64, "other is", "others are")
+            show::count(hidden_count as u64, "other is", "others are")
         )
     };
     lines.push(format!("{indent}└ {dim}{text}{dim:#}"));
@@ -182,6 +182,7 @@ mod tests {
             stems: stems.iter().map(|stem| (*stem).to_owned()).collect(),
             miss: found.is_empty().then(|| format!("no `{label}`")),
             children,
+            others: 0,
         }
     }
 

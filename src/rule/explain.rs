@@ -2,6 +2,8 @@
 //!
 //! Nothing here is on the way of an alert; it may take its time and allocate.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use super::{
@@ -56,8 +58,17 @@ pub struct QueryExplanation {
     pub stems: Vec<String>,
     /// What came closest, where the part does not match: `` `capture` is 11 words from `rebel`; NEAR/8 ``.
     pub miss: Option<String>,
+    /// Of alternatives, those of which something stands there, and a few of the rest.
     pub children: Vec<QueryExplanation>,
+    /// Alternatives of which nothing stands there, beyond those in `children`: lists name thousands.
+    pub others: usize,
 }
+
+/// Alternatives that are named though nothing of them stands there.
+pub const ABSENT_NAMED_MAX: usize = 6;
+
+/// Whether something of a part stands in the item, for parts that were looked at: lists are named in hundreds of places.
+type Touched = HashMap<NodeId, bool>;
 
 impl QueryExplanation {
     /// The outermost parts that found something, each hit with its part.
@@ -78,22 +89,33 @@ impl RuleSet {
     pub fn explain(&self, feed: &Feed, item: &Item) -> Vec<RuleExplanation> {
         let mut scratch = Scratch::new();
         let mut matcher = Matcher::read(self.id, &self.program, feed, item, &mut scratch);
+        let mut touched = Touched::new();
         (0..self.rules.len())
-            .filter_map(|index| self.explain_rule(&mut matcher, index, true))
+            .filter_map(|index| self.explain_one(&mut matcher, &mut touched, index, true))
             .collect()
     }
 
-    pub(super) fn explain_rule(
+    /// One rule's explanation of a headline that came from no feed.
+    pub(super) fn explain_untaken(
         &self,
         matcher: &mut Matcher<'_>,
+        index: usize,
+    ) -> Option<RuleExplanation> {
+        self.explain_one(matcher, &mut Touched::new(), index, false)
+    }
+
+    fn explain_one(
+        &self,
+        matcher: &mut Matcher<'_>,
+        touched: &mut Touched,
         index: usize,
         asks_feed: bool,
     ) -> Option<RuleExplanation> {
         let rule = self.rules.get(index)?;
         let program = self.program.rules.get(index)?;
-        let any = entries(matcher, &rule.any, program.any);
-        let all = entries(matcher, &rule.all, program.all);
-        let none = entries(matcher, &rule.none, program.none);
+        let any = entries(matcher, touched, &rule.any, program.any);
+        let all = entries(matcher, touched, &rule.all, program.all);
+        let none = entries(matcher, touched, &rule.none, program.none);
         let failed = failed(matcher, rule, &any, &all, &none).or_else(|| {
             let is_wrong = asks_feed && !rule.feeds.takes(matcher.feed);
             is_wrong.then(|| format!("feed `{}` is not among the rule's feeds", matcher.feed.name))
@@ -112,13 +134,18 @@ impl RuleSet {
     }
 }
 
-fn entries(matcher: &mut Matcher<'_>, texts: &[Text], nodes: Slice) -> Vec<EntryExplanation> {
+fn entries(
+    matcher: &mut Matcher<'_>,
+    touched: &mut Touched,
+    texts: &[Text],
+    nodes: Slice,
+) -> Vec<EntryExplanation> {
     let program = matcher.program;
     texts
         .iter()
         .zip(program.children(nodes))
         .map(|(text, node)| {
-            let tree = tree(matcher, *node);
+            let tree = tree(matcher, touched, *node);
             EntryExplanation {
                 query: text.text.clone(),
                 matched: tree.matched,
@@ -177,13 +204,25 @@ fn failed(
     None
 }
 
-fn tree(matcher: &mut Matcher<'_>, node: NodeId) -> QueryExplanation {
+fn tree(matcher: &mut Matcher<'_>, touched: &mut Touched, node: NodeId) -> QueryExplanation {
     let program = matcher.program;
     let matched = matcher.holds(node);
-    let children: Vec<QueryExplanation> = children(program, node)
-        .iter()
-        .map(|child| tree(matcher, *child))
-        .collect();
+    let is_choice = matches!(program.node(node), Node::Any(_) | Node::List(_));
+    let mut parts = Vec::new();
+    let mut absent = 0;
+    for child in children(program, node) {
+        if is_choice && !is_touched(matcher, touched, child) {
+            absent += 1;
+            if absent <= ABSENT_NAMED_MAX {
+                parts.push(match children(program, child).is_empty() {
+                    true => tree(matcher, touched, child),
+                    false => nothing_of(program, child),
+                });
+            }
+        } else {
+            parts.push(tree(matcher, touched, child));
+        }
+    }
     let mut hits = Vec::new();
     if matched && !matches!(program.node(node), Node::Not(_)) {
         hits::add(matcher, node, &mut hits);
@@ -195,13 +234,44 @@ fn tree(matcher: &mut Matcher<'_>, node: NodeId) -> QueryExplanation {
         hits,
         stems: stems(program, node, &matcher.scratch.page.reading),
         miss: None,
-        children,
+        children: parts,
+        others: absent.saturating_sub(ABSENT_NAMED_MAX),
     };
     if !matched {
         let own = own_miss(matcher, node, &explained);
         explained.miss = Some(own.unwrap_or_else(|| miss(&explained)));
     }
     explained
+}
+
+/// Whether something of the part stands in the item, as [`score`] counts it.
+fn is_touched(matcher: &mut Matcher<'_>, touched: &mut Touched, node: NodeId) -> bool {
+    let program = matcher.program;
+    if let Some(known) = touched.get(&node) {
+        return *known;
+    }
+    let is_touched = match program.node(node) {
+        Node::All(_) | Node::Any(_) | Node::List(_) | Node::Near { .. } => children(program, node)
+            .into_iter()
+            .any(|child| is_touched(matcher, touched, child)),
+        _ => matcher.holds(node),
+    };
+    touched.insert(node, is_touched);
+    is_touched
+}
+
+/// A part of which nothing stands there, by name.
+fn nothing_of(program: &Program, node: NodeId) -> QueryExplanation {
+    let label = hits::label(program, node);
+    QueryExplanation {
+        miss: Some(format!("no `{label}`")),
+        label,
+        matched: false,
+        hits: Vec::new(),
+        stems: Vec::new(),
+        children: Vec::new(),
+        others: 0,
+    }
 }
 
 fn children(program: &Program, node: NodeId) -> Vec<NodeId> {
@@ -296,8 +366,8 @@ fn miss(tree: &QueryExplanation) -> String {
             format!("{} stands there", found.join(", "))
         }
         (_, []) => format!("no `{}`", tree.label),
-        ("OR", children) => alternatives(children, ""),
-        (label, children) if label.starts_with('@') => alternatives(children, label),
+        ("OR", children) => alternatives(children, tree.others, ""),
+        (label, children) if label.starts_with('@') => alternatives(children, tree.others, label),
         (_, children) => children
             .iter()
             .map(|child| miss(child))
@@ -306,7 +376,7 @@ fn miss(tree: &QueryExplanation) -> String {
     }
 }
 
-fn alternatives(children: &[&QueryExplanation], list: &str) -> String {
+fn alternatives(children: &[&QueryExplanation], others: usize, list: &str) -> String {
     let closest = children
         .iter()
         .max_by(|left, right| score(left).total_cmp(&score(right)));
@@ -318,14 +388,10 @@ fn alternatives(children: &[&QueryExplanation], list: &str) -> String {
     }
     let names: Vec<String> = children
         .iter()
-        .take(6)
+        .take(ABSENT_NAMED_MAX)
         .map(|child| format!("`{}`", child.label))
         .collect();
-    let more = if children.len() > names.len() {
-        " …"
-    } else {
-        ""
-    };
+    let more = if others > 0 { " …" } else { "" };
     format!("none of {}{more}", names.join(", "))
 }
 

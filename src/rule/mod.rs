@@ -30,7 +30,7 @@ mod vocabulary;
 mod weight;
 
 use compile::Compiler;
-pub use explain::{EntryExplanation, QueryExplanation, RuleExplanation};
+pub use explain::{ABSENT_NAMED_MAX, EntryExplanation, QueryExplanation, RuleExplanation};
 use lists::Lists;
 use matcher::Matcher;
 pub use matcher::Scratch;

@@ -78,7 +78,7 @@ impl RuleSet {
 
     /// Costs a hundred times what asking whether it matches does: for headlines that fail.
     fn explain_headline(&self, index: usize, headline: &str) -> Option<RuleExplanation> {
-        self.on_headline(headline, |matcher| self.explain_rule(matcher, index, false))
+        self.on_headline(headline, |matcher| self.explain_untaken(matcher, index))
     }
 
     fn on_headline<T>(&self, headline: &str, ask: impl FnOnce(&mut Matcher<'_>) -> T) -> T {
