@@ -96,7 +96,7 @@ impl RuleSet {
     }
 
     /// One rule's explanation of a headline that came from no feed.
-    pub(super) fn explain_untaken(
+    pub(super) fn explain_without_feed(
         &self,
         matcher: &mut Matcher<'_>,
         index: usize,
@@ -391,7 +391,11 @@ fn alternatives(children: &[&QueryExplanation], others: usize, list: &str) -> St
         .take(ABSENT_NAMED_MAX)
         .map(|child| format!("`{}`", child.label))
         .collect();
-    let more = if others > 0 { " …" } else { "" };
+    let more = if others + children.len() > names.len() {
+        " …"
+    } else {
+        ""
+    };
     format!("none of {}{more}", names.join(", "))
 }
 

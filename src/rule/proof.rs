@@ -78,7 +78,9 @@ impl RuleSet {
 
     /// Costs a hundred times what asking whether it matches does: for headlines that fail.
     fn explain_headline(&self, index: usize, headline: &str) -> Option<RuleExplanation> {
-        self.on_headline(headline, |matcher| self.explain_untaken(matcher, index))
+        self.on_headline(headline, |matcher| {
+            self.explain_without_feed(matcher, index)
+        })
     }
 
     fn on_headline<T>(&self, headline: &str, ask: impl FnOnce(&mut Matcher<'_>) -> T) -> T {
