@@ -1,6 +1,6 @@
 //! What leaves and what comes back, as plain data: notifiers and the poller compose it, the `net` door carries it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{any::Any, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{secret::Secret, time::Timestamp};
 
@@ -121,7 +121,31 @@ pub struct Response {
     pub url: String,
     /// Where 301 and 308 answers alone led, when the chain began with one: what a client may remember (RFC 9110, 15.4.2, 15.4.9).
     pub moved_to: Option<String>,
+    pub room: Room,
 }
+
+/// What a body takes of a memory that bodies share, where it takes any; given back with the answer's last copy. No part of
+/// what an answer says: two answers with the same words are equal.
+#[derive(Clone, Default)]
+pub struct Room {
+    _held: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Room {
+    pub fn held(held: impl Any + Send + Sync) -> Room {
+        Room {
+            _held: Some(Arc::new(held)),
+        }
+    }
+}
+
+impl PartialEq for Room {
+    fn eq(&self, _: &Room) -> bool {
+        true
+    }
+}
+
+impl Eq for Room {}
 
 impl Response {
     /// The first header of this name (lower case), byte for byte.
@@ -244,6 +268,10 @@ pub enum NetError {
     TooLarge {
         bytes_max: usize,
     },
+    /// Too many large bodies were read at once; this one was given up after so many bytes.
+    Crowded {
+        bytes: usize,
+    },
     TooManyRedirects {
         max: u8,
     },
@@ -300,6 +328,11 @@ impl std::fmt::Display for NetError {
             NetError::TooLarge { bytes_max } => {
                 write!(f, "body: over {}, cut off", show_bytes(*bytes_max))
             }
+            NetError::Crowded { bytes } => write!(
+                f,
+                "body: given up at {}, the memory for large bodies stayed taken by those of other feeds; it is asked again",
+                show_bytes(*bytes)
+            ),
             NetError::TooManyRedirects { max } => write!(f, "more than {max} redirects"),
         }
     }

@@ -306,7 +306,7 @@ impl Subscriber {
             headers: headers.into_iter().collect(),
             body,
             url: topic.clone(),
-            moved_to: None,
+            ..Response::default()
         };
         match self.poller.push(subscription.feed, document).await? {
             PushTaken::Recorded => Ok(Brought::Taken),

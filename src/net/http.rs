@@ -14,11 +14,12 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     guard::{Resolver, check_host},
+    room::{BODIES_BYTES_MAX, Crowded, FREE_BYTES, Rooms, Share},
     stage::{Progress, Stages},
     words::{causes, root_cause, tls_cause},
 };
 use crate::{
-    envelope::{HeaderText, Method, NetError, Request, Response, Stage},
+    envelope::{HeaderText, Method, NetError, Request, Response, Room, Stage},
     render::clean_line,
 };
 
@@ -33,9 +34,6 @@ const IDLE_MAX: Duration = Duration::from_secs(15);
 /// No server takes a longer address (RFC 9110, 4.1, asks for 8,000 bytes at least); a redirect to one leads nowhere.
 const URL_BYTES_MAX: usize = 8 << 10;
 
-/// What an answer says of its length is believed so far; memory for the rest is taken as it comes.
-const RESERVED_BYTES_MAX: usize = 256 << 10;
-
 /// Of an answer that is not the thing asked for: enough for its words.
 const OTHER_BODY_BYTES_MAX: usize = 8 << 10;
 
@@ -44,6 +42,7 @@ const OTHER_BODY_BYTES_MAX: usize = 8 << 10;
 pub struct Http {
     guarded: Client,
     unguarded: Client,
+    rooms: Rooms,
 }
 
 impl Http {
@@ -51,12 +50,14 @@ impl Http {
     /// A sentence, where the User-Agent cannot be sent.
     pub fn new(user_agent: &str, tls: ClientConfig) -> Result<Http, String> {
         let allow = |allow_private| Resolver { allow_private };
-        Http::with_resolvers(user_agent, tls, allow(false), allow(true))
+        let rooms = Rooms::new(BODIES_BYTES_MAX);
+        Http::with_parts(user_agent, tls, rooms, allow(false), allow(true))
     }
 
-    fn with_resolvers(
+    fn with_parts(
         user_agent: &str,
         tls: ClientConfig,
+        rooms: Rooms,
         guarded: impl Resolve + 'static,
         unguarded: impl Resolve + 'static,
     ) -> Result<Http, String> {
@@ -81,6 +82,7 @@ impl Http {
         Ok(Http {
             guarded: client(Arc::new(guarded))?,
             unguarded: client(Arc::new(unguarded))?,
+            rooms,
         })
     }
 
@@ -121,7 +123,8 @@ impl Http {
             };
             let follows = request.method == Method::Get && limits.redirects_max > 0;
             let Some(next) = redirect(&answer, &url).filter(|_| follows) else {
-                let mut response = read(answer, &request, &url, deadline).await?;
+                let share = self.rooms.share();
+                let mut response = read(answer, &request, &url, deadline, share).await?;
                 response.moved_to = moved_to;
                 return Ok(response);
             };
@@ -220,6 +223,7 @@ async fn read(
     request: &Request,
     url: &Url,
     deadline: Instant,
+    mut share: Share,
 ) -> Result<Response, NetError> {
     let limits = request.limits;
     let is_wanted = request.method == Method::Get && answer.status().is_success();
@@ -238,6 +242,7 @@ async fn read(
         body: Vec::new(),
         url: without_credentials(url),
         moved_to: None,
+        room: Room::default(),
     };
     // These have no body; some servers still name an encoding, and nothing is not a valid gzip file.
     if matches!(response.status, 204 | 304) {
@@ -259,18 +264,28 @@ async fn read(
     if is_wanted && announced > bytes_max as u64 {
         return Err(NetError::TooLarge { bytes_max });
     }
-    response.body.reserve(
-        usize::try_from(announced)
-            .unwrap_or(0)
-            .min(RESERVED_BYTES_MAX),
-    );
+    // What it says of its length is believed as far as it costs nobody anything.
+    let announced = usize::try_from(announced).unwrap_or(0);
+    let begin = announced.min(FREE_BYTES).min(bytes_max);
+    grow(&mut response.body, begin, &mut share, deadline).await?;
     loop {
         let problem = match timeout_at(deadline, answer.chunk()).await {
-            Ok(Ok(None)) => return Ok(response),
+            Ok(Ok(None)) => {
+                if share.holds() {
+                    response.room = Room::held(share);
+                }
+                return Ok(response);
+            }
             Ok(Ok(Some(chunk))) => {
-                let room = bytes_max - response.body.len();
+                let body = &mut response.body;
+                let room = bytes_max - body.len();
                 let fits = chunk.get(..room.min(chunk.len())).unwrap_or_default();
-                response.body.extend_from_slice(fits);
+                let length = body.len() + fits.len();
+                if length > body.capacity() {
+                    let doubled = length.max(2 * body.capacity()).min(bytes_max);
+                    grow(body, doubled, &mut share, deadline).await?;
+                }
+                body.extend_from_slice(fits);
                 if chunk.len() <= room {
                     continue;
                 }
@@ -290,6 +305,22 @@ async fn read(
             Ok(response)
         };
     }
+}
+
+/// Memory for a body of `bytes`, taken from what all bodies share.
+async fn grow(
+    body: &mut Vec<u8>,
+    bytes: usize,
+    share: &mut Share,
+    deadline: Instant,
+) -> Result<(), NetError> {
+    let read = body.len();
+    share
+        .reach(bytes, deadline)
+        .await
+        .map_err(|Crowded| NetError::Crowded { bytes: read })?;
+    body.reserve_exact(bytes.saturating_sub(read));
+    Ok(())
 }
 
 fn is_compression(encoding: &str) -> bool {
@@ -360,6 +391,21 @@ mod tests {
     use super::*;
     use crate::envelope::Limits;
 
+    fn request(url: String, allow_private: bool) -> Request {
+        Request {
+            method: Method::Get,
+            url,
+            headers: Vec::new(),
+            body: Vec::new(),
+            limits: Limits {
+                total: Duration::from_secs(20),
+                body_bytes_max: 1 << 20,
+                redirects_max: 5,
+                allow_private,
+            },
+        }
+    }
+
     /// Answers as the real one, but for one name that stands for a public site.
     struct OnePublicSite(std::net::SocketAddr);
 
@@ -400,9 +446,10 @@ mod tests {
         });
         let tls = super::super::internet::tls_config().unwrap();
         let only_public = OnePublicSite(address);
-        let http = Http::with_resolvers(
+        let http = Http::with_parts(
             "test",
             tls,
+            Rooms::new(BODIES_BYTES_MAX),
             only_public,
             Resolver {
                 allow_private: true,
@@ -410,21 +457,42 @@ mod tests {
         )
         .unwrap();
         for _ in 0..3 {
-            let request = Request {
-                method: Method::Get,
-                url: format!("http://public.example:{port}/feed"),
-                headers: Vec::new(),
-                body: Vec::new(),
-                limits: Limits {
-                    total: Duration::from_secs(20),
-                    body_bytes_max: 1000,
-                    redirects_max: 5,
-                    allow_private: false,
-                },
-            };
+            let request = request(format!("http://public.example:{port}/feed"), false);
             let error = http.exchange(request).await.unwrap_err();
             assert!(matches!(error, NetError::Private(_)), "{error:?}");
         }
         assert_eq!(site.await.unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_large_body_is_counted_until_it_is_dealt_with() {
+        const BODY: usize = 600 << 10;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/feed", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut head = [0; 4096];
+                let _ = stream.read(&mut head).await.unwrap();
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {BODY}\r\n\r\n");
+                stream.write_all(head.as_bytes()).await.unwrap();
+                stream.write_all(&[b'x'; BODY]).await.unwrap();
+            }
+        });
+        let tls = super::super::internet::tls_config().unwrap();
+        let rooms = Rooms::new(BODIES_BYTES_MAX);
+        let resolver = || Resolver {
+            allow_private: true,
+        };
+        let shared = rooms.clone();
+        let http = Http::with_parts("test", tls, shared, resolver(), resolver()).unwrap();
+        let answer = http.exchange(request(url, true)).await.unwrap();
+        assert_eq!(answer.body.len(), BODY);
+        let is_counted = || rooms.free_bytes() + BODY <= BODIES_BYTES_MAX;
+        assert!(is_counted());
+        drop(answer.clone());
+        assert!(is_counted());
+        drop(answer);
+        assert_eq!(rooms.free_bytes(), BODIES_BYTES_MAX);
     }
 }

@@ -9,6 +9,7 @@ pub mod internet;
 mod local;
 mod mail;
 mod program;
+mod room;
 mod stage;
 mod words;
 

@@ -117,7 +117,7 @@ mod tests {
                 .collect(),
             body: body.as_bytes().to_vec(),
             url: "https://hooks.example.org/services/T0SECRET/B1SECRET".to_owned(),
-            moved_to: None,
+            ..Response::default()
         }
     }
 
