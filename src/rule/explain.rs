@@ -9,10 +9,11 @@ use serde::Serialize;
 use super::{
     RuleSet, RuleSource, Text,
     hits::{self, Labelled},
-    matcher::{Matcher, Scratch},
+    matcher::Matcher,
     near::gap,
     program::{Node, NodeId, Program, Slice, View},
     query::{self, NearKind},
+    scratch::Scratch,
     vocabulary::Atom,
 };
 use crate::{

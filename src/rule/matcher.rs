@@ -7,123 +7,14 @@ use std::ops::Range;
 
 use super::{
     RuleSource,
-    memo::SLOTS_MAX,
     near::{Near, follow},
     program::{ENTRY_TARGET, LIST_TARGET, Node, NodeId, Program, View},
     query::NearKind,
-    signals::{Bits, Span},
-    tokens::{LEAD_WORDS, Page, Part, Word},
+    scratch::Scratch,
+    signals::Span,
+    tokens::{LEAD_WORDS, Part, Word},
 };
 use crate::model::{Feed, Item};
-
-/// Working memory for matching, one for each thread, reused from item to item. It fits any rule set and remembers the words
-/// of the last one it served.
-#[derive(Debug)]
-pub struct Scratch {
-    /// Which rule set the memory is laid out for.
-    set: u64,
-    pub(super) page: Page,
-    /// Rules awake for the present item, each once.
-    awake: Vec<u32>,
-    is_awake: Bits,
-    /// Entries worth a look for the present item, each once; before `wake` nobody knows which those are.
-    stirred: Vec<u32>,
-    is_stirred: Bits,
-    has_woken: bool,
-    /// Lists asked for the present item, each once; and what came of it.
-    asked: Vec<u32>,
-    is_asked: Bits,
-    list_holds: Vec<bool>,
-    /// Lists whose places were looked up for the present item, each once; and the places, sorted. Many entries draw on the
-    /// same long list.
-    placed: Vec<u32>,
-    is_placed: Bits,
-    list_places: Vec<Vec<Span>>,
-    spare: Vec<Vec<Span>>,
-    matched: Vec<usize>,
-}
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Scratch::new()
-    }
-}
-
-impl Scratch {
-    /// For matching as fast as can be.
-    pub fn new() -> Scratch {
-        Scratch::with_slots(SLOTS_MAX)
-    }
-
-    /// With a quarter of the memory, for matching beside other work: rare words are looked up anew now and then.
-    pub fn small() -> Scratch {
-        Scratch::with_slots(SLOTS_MAX / 4)
-    }
-
-    fn with_slots(slots_max: usize) -> Scratch {
-        Scratch {
-            set: 0,
-            page: Page::new(slots_max),
-            awake: Vec::new(),
-            is_awake: Bits::default(),
-            stirred: Vec::new(),
-            is_stirred: Bits::default(),
-            has_woken: false,
-            asked: Vec::new(),
-            is_asked: Bits::default(),
-            list_holds: Vec::new(),
-            placed: Vec::new(),
-            is_placed: Bits::default(),
-            list_places: Vec::new(),
-            spare: Vec::new(),
-            matched: Vec::new(),
-        }
-    }
-
-    pub(super) fn matched(&self) -> &[usize] {
-        &self.matched
-    }
-
-    fn fit(&mut self, set: u64, program: &Program) {
-        if self.set == set {
-            return;
-        }
-        self.set = set;
-        self.page.reset(program);
-        self.awake.clear();
-        self.is_awake.reset(program.rules.len());
-        self.stirred.clear();
-        self.is_stirred.reset(program.sleepers.room());
-        self.asked.clear();
-        self.is_asked.reset(program.lists.len());
-        self.list_holds.clear();
-        self.list_holds.resize(program.lists.len(), false);
-        self.placed.clear();
-        self.is_placed.reset(program.lists.len());
-        self.list_places.clear();
-        self.list_places.resize(program.lists.len(), Vec::new());
-    }
-
-    fn forget_item(&mut self) {
-        for rule in &self.awake {
-            self.is_awake.clear_around(*rule);
-        }
-        self.awake.clear();
-        for entry in &self.stirred {
-            self.is_stirred.clear_around(*entry);
-        }
-        self.stirred.clear();
-        self.has_woken = false;
-        for list in &self.asked {
-            self.is_asked.clear_around(*list);
-        }
-        self.asked.clear();
-        for list in &self.placed {
-            self.is_placed.clear_around(*list);
-        }
-        self.placed.clear();
-    }
-}
 
 /// One text of a view.
 pub(super) struct Passage<'a, 'b> {

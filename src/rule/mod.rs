@@ -24,6 +24,7 @@ mod program;
 mod proof;
 pub mod query;
 mod review;
+mod scratch;
 mod signals;
 mod tokens;
 mod vocabulary;
@@ -33,8 +34,8 @@ use compile::Compiler;
 pub use explain::{ABSENT_NAMED_MAX, EntryExplanation, QueryExplanation, RuleExplanation};
 use lists::Lists;
 use matcher::Matcher;
-pub use matcher::Scratch;
 use program::Program;
+pub use scratch::Scratch;
 pub(crate) use weight::common_words;
 
 /// One string of a rule or list as the analyst wrote it. `Place` is opaque here: the configuration gives each string
