@@ -265,7 +265,9 @@ impl Poller {
                 };
                 let harvest = Harvest {
                     announced,
-                    ..self.gather(&visit, parsed, items, validators).await?
+                    ..self
+                        .gather(&visit, parsed, items, validators, false)
+                        .await?
                 };
                 return self.record_items(&visit, harvest, PollOutcome::Items).await;
             }

@@ -45,11 +45,15 @@ pub fn second_key(item: &Item) -> Option<ItemKey> {
     moment(item, &link::canonical(&item.url))
 }
 
+/// Whether a time of publication says more than the day.
+pub fn has_time_of_day(published: Timestamp) -> bool {
+    published.as_second().rem_euclid(86_400) != 0
+}
+
 fn moment(item: &Item, page: &str) -> Option<ItemKey> {
     let published = item.published?;
-    let is_a_day = published.as_second().rem_euclid(86_400) == 0;
     let is_front_page = !page.contains('/') && !page.contains('?');
-    let is_a_mark = !is_a_day && !is_front_page && !item.url.is_empty();
+    let is_a_mark = has_time_of_day(published) && !is_front_page && !item.url.is_empty();
     is_a_mark.then(|| ItemKey::of(&format!("{page} {published}")))
 }
 
@@ -97,6 +101,23 @@ pub fn marks(item: &Item) -> Marks {
     }
 }
 
+/// The item under an id that holds for its page alone, where its own id names one item after the other.
+pub fn with_page_in_id(item: &Identified) -> Identified {
+    with_id(item, &link::canonical(&item.item.url))
+}
+
+/// The item under an id that holds for its headline alone, where its own id numbers a place.
+pub fn with_title_in_id(item: &Identified) -> Identified {
+    with_id(item, &item.item.title)
+}
+
+fn with_id(Identified { item, .. }: &Identified, mark: &str) -> Identified {
+    Identified::from(Item {
+        id: bounded(format!("{} {mark}", item.id)),
+        ..item.clone()
+    })
+}
+
 fn by_words(title: &str, published: Option<Timestamp>, text: &str) -> String {
     let words = if title.is_empty() { text } else { title };
     match published {
@@ -124,16 +145,12 @@ pub fn assign(items: &mut Vec<Item>) {
     let are_places = numbers_places(items);
     let mut owned = Vec::with_capacity(items.len());
     for item in items.iter_mut() {
-        let text = if item.summary.is_empty() {
-            &item.content
-        } else {
-            &item.summary
-        };
-        let text = html::clean::head(text, 256);
+        let text = beginning(item);
         owned.push(!item.id.is_empty() && !are_places);
+        let own = without_edition(&item.id, &item.url);
         item.id = match are_places {
             true => by_words(&item.title, item.published, text),
-            false => identity(&item.id, &item.url, &item.title, item.published, text),
+            false => identity(own, &item.url, &item.title, item.published, text),
         };
     }
     let mut known = HashSet::with_capacity(items.len());
@@ -146,6 +163,27 @@ pub fn assign(items: &mut Vec<Item>) {
     part(items, &owned);
     let mut known = HashSet::with_capacity(items.len());
     items.retain(|item| !item.id.is_empty() && known.insert(item.id.clone()));
+}
+
+/// The beginning of an item's text.
+fn beginning(item: &Item) -> &str {
+    let text = match item.summary.is_empty() {
+        true => &item.content,
+        false => &item.summary,
+    };
+    html::clean::head(text, 256)
+}
+
+/// `page#0` and then `page#1` are editions of one item whose link is that page: some publishers count them so.
+fn without_edition<'a>(own: &'a str, url: &str) -> &'a str {
+    let Some((page, edition)) = own.rsplit_once('#') else {
+        return own;
+    };
+    let is_number = edition.len() == 1 && edition.bytes().all(|byte| byte.is_ascii_digit());
+    match is_number && !url.is_empty() && link::canonical(page) == link::canonical(url) {
+        true => page,
+        false => own,
+    }
 }
 
 /// Gives different items that share an id an id each. All of them change, not all but the first: which is first changes
@@ -167,6 +205,10 @@ fn part(items: &mut [Item], owned: &[bool]) {
         let differ = |wanted: &dyn Fn(&Item) -> bool| group.iter().any(|&at| wanted(&items[at]));
         let other_link = differ(&|item| link::canonical(&item.url) != link::canonical(&first.url));
         let other_title = differ(&|item| item.title != first.title);
+        // Without a page, two texts under one headline are two items.
+        let other_text = !has_own_id
+            && first.url.is_empty()
+            && differ(&|item| beginning(item) != beginning(&first));
         for &at in &group {
             let item = &mut items[at];
             if other_link && has_own_id {
@@ -175,6 +217,9 @@ fn part(items: &mut [Item], owned: &[bool]) {
             // Two headlines under one id in one document are two items, copied by hand as a rule.
             if other_title && !(other_link && has_own_id) {
                 item.id = bounded(format!("{} {}", item.id, item.title));
+            }
+            if other_text {
+                item.id = bounded(format!("{} {}", item.id, beginning(item)));
             }
         }
     }
@@ -334,6 +379,39 @@ mod tests {
             ],
             &["example.org A", "example.org B"],
         );
+    }
+
+    #[test]
+    fn editions_of_a_page_are_one_item() {
+        let page = "https://example.org/a";
+        for (id, want) in [
+            ("https://example.org/a#0", page),
+            ("https://example.org/a#3", page),
+            ("https://example.org/a", page),
+            ("https://example.org/a#12", "https://example.org/a#12"),
+            ("https://example.org/b#1", "https://example.org/b#1"),
+        ] {
+            check(&[(id, page, "A", DAY)], &[want]);
+        }
+        check(
+            &[
+                ("https://example.org/a#8", page, "A", DAY),
+                ("https://example.org/a#9", page, "B", DAY),
+            ],
+            &["https://example.org/a A", "https://example.org/a B"],
+        );
+    }
+
+    #[test]
+    fn one_headline_over_two_texts_is_two_items_where_nothing_else_tells_them_apart() {
+        let alert = |text: &str| Item {
+            summary: text.to_owned(),
+            ..item("", "", "Air raid alert", "")
+        };
+        let mut items = vec![alert("Kyiv"), alert("Odesa"), alert("Kyiv")];
+        assign(&mut items);
+        let ids: Vec<&str> = items.iter().map(|item| item.id.as_str()).collect();
+        assert_eq!(ids, ["Air raid alert Kyiv", "Air raid alert Odesa"]);
     }
 
     #[test]

@@ -31,7 +31,10 @@ mod xml;
 use crate::model::Item;
 
 pub use hints::Hints;
-pub use identity::{Identified, Marks, identity, marks, second_key};
+pub use identity::{
+    Identified, Marks, has_time_of_day, identity, marks, second_key, with_page_in_id,
+    with_title_in_id,
+};
 pub use json::item_from_json;
 pub use lang::primary as primary_language;
 

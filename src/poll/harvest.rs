@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     hub::Announced,
-    model::{ItemKey, Validators},
+    model::Validators,
     parse::{Identified, Parsed},
     schedule::Rhythm,
     store::{Harvest, StoreError},
@@ -21,7 +21,7 @@ const HURRY_FOR: Duration = Duration::from_secs(7 * 86_400);
 const LATE_MAX: Duration = Duration::from_secs(3600);
 
 impl Poller {
-    /// What is to be remembered of a document and its items.
+    /// What is to be remembered of a document and its items. What a hub pushes `is_excerpt` of what the feed lists.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -31,21 +31,15 @@ impl Poller {
         parsed: Parsed,
         items: Vec<Identified>,
         validators: Validators,
+        is_excerpt: bool,
     ) -> Result<Harvest, StoreError> {
-        let listed = items.iter().map(|item| item.marks.key).collect();
-        let known = known::sort_out(&self.store, &visit.state, items).await?;
-        Ok(gathered(visit, &parsed, validators, listed, known))
+        let known = known::sort_out(&self.store, &visit.state, items, is_excerpt).await?;
+        Ok(gathered(visit, &parsed, validators, known))
     }
 }
 
-/// The same of a document whose items were sorted out; `listed` are the keys of all of them.
-fn gathered(
-    visit: &Visit<'_>,
-    parsed: &Parsed,
-    validators: Validators,
-    listed: Vec<ItemKey>,
-    known: Sorted,
-) -> Harvest {
+/// The same of a document whose items were sorted out.
+fn gathered(visit: &Visit<'_>, parsed: &Parsed, validators: Validators, known: Sorted) -> Harvest {
     let Parsed {
         is_partial,
         dropped,
@@ -55,6 +49,7 @@ fn gathered(
         tracing::debug!(feed = %visit.feed.name, partial = is_partial, dropped, "feed read in part");
     }
     let Sorted {
+        listed,
         new,
         edited,
         renamed,

@@ -1,24 +1,32 @@
 //! Which items of a document are new, which are known under another id, and which were edited.
 //!
-//! An id is a publisher's promise, and some break it: ids made of headlines change with them, a new publishing system
-//! renames everything at once. An item whose id is new is known where its page and time of publication are; and where most
-//! ids of a feed change at once, by its page alone, or by its title and time.
+//! An id is a publisher's promise, and some break it. An item whose id is new is known where its page and time of
+//! publication are, or where an item that is no longer listed had its title and time, or, undated, its page and words; and where
+//! most ids of a feed change at once, where its page alone is. An id that is known may name another item: ids that number the places
+//! of a page move from item to item, and some feeds have one id for whatever is latest.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::{
     model::ItemKey,
-    parse::Identified,
+    parse::{self, Identified, Marks},
     store::{FeedState, SeenItem, Store, StoreError},
     story::day_of,
+    time::Timestamp,
 };
 
 /// So many new ids at once, and more than half of the document, may be old items renamed.
 const STORM_ITEMS_MIN: usize = 8;
+/// So many undated items with new ids, and more than half of those, whose words were listed a moment ago: they have moved.
+const MOVED_ITEMS_MIN: usize = 3;
+/// Titles that share fewer of their pairs of letters tell of different things.
+const TITLES_ALIKE_MIN: f64 = 0.5;
 
 /// A document's items by what is known of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sorted {
+    /// The key of every item.
+    pub listed: Vec<ItemKey>,
     pub new: Vec<Identified>,
     /// Known ones with another title or summary.
     pub edited: Vec<Identified>,
@@ -30,27 +38,27 @@ pub struct Sorted {
     pub storm: Option<usize>,
 }
 
-/// Asks the store what is known of a document's items.
+/// Asks the store what is known of a document's items. What a hub pushes `is_excerpt`: that it leaves an item out says nothing.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub async fn sort_out(
     store: &Store,
     state: &FeedState,
-    items: Vec<Identified>,
+    mut items: Vec<Identified>,
+    is_excerpt: bool,
 ) -> Result<Sorted, StoreError> {
+    let keys = |items: &[Identified]| items.iter().map(|item| item.marks.key).collect::<Vec<_>>();
     if state.last_poll.is_none() {
         return Ok(Sorted {
+            listed: keys(&items),
             new: items,
             ..Sorted::default()
         });
     }
     let feed = state.id;
-    let seen = store
-        .seen(feed, items.iter().map(|item| item.marks.key).collect())
-        .await?;
     let mut known = Known {
-        seen,
+        seen: store.seen(feed, keys(&items)).await?,
         ..Known::default()
     };
     let unknown = || {
@@ -61,20 +69,61 @@ pub async fn sort_out(
     };
     let moments: Vec<ItemKey> = unknown().filter_map(|marks| marks.moment).collect();
     let unknown = unknown().count();
+    let has_changed = items.iter().any(|item| known.has_changed(&item.marks));
     if state.first_contact.is_some() && !moments.is_empty() {
         known.at = store.seen_at(feed, moments).await?;
     }
     if let Some(last) = state.last_success
         && state.first_contact.is_some()
-        && is_like_a_storm(unknown, items.len())
+        && !is_excerpt
+        && (unknown > 0 || has_changed)
     {
         known.recent = store.listed_since(feed, day_of(last) - 1).await?;
+        known.is_storm = is_like_a_storm(unknown, items.len());
+    }
+    let doubtful: Vec<ItemKey> = items
+        .iter()
+        .filter(|item| known.may_be_another(&item.marks))
+        .map(|item| item.marks.key)
+        .collect();
+    if !doubtful.is_empty() {
+        let archived = store.archived(feed, doubtful).await?;
+        for item in &mut items {
+            let of_before = archived.get(&item.marks.key);
+            if of_before.is_some_and(|(title, published)| is_another(item, title, *published)) {
+                *item = parse::with_page_in_id(item);
+            }
+        }
+        known.seen.extend(store.seen(feed, keys(&items)).await?);
     }
     Ok(sort(items, &known))
 }
 
 fn is_like_a_storm(unknown: usize, listed: usize) -> bool {
     unknown >= STORM_ITEMS_MIN && unknown * 2 > listed
+}
+
+/// Whether an item is not the one that had its id before, though its page and its words are others: then its time is another
+/// too, and its title no new wording of the old one.
+fn is_another(now: &Identified, title: &str, published: Option<Timestamp>) -> bool {
+    let is_of_another_time = match (now.item.published, published) {
+        (Some(now), Some(before)) => now != before,
+        (None, None) => true,
+        _ => false,
+    };
+    is_of_another_time && likeness(&now.item.title, title) < TITLES_ALIKE_MIN
+}
+
+/// How much two titles share, 0 to 1: Dice's coefficient of their pairs of letters.
+fn likeness(one: &str, other: &str) -> f64 {
+    let pairs = |title: &str| -> HashSet<(char, char)> {
+        let letters = title.chars().flat_map(char::to_lowercase);
+        let letters: Vec<char> = letters.filter(|c| c.is_alphanumeric()).collect();
+        letters.windows(2).map(|pair| (pair[0], pair[1])).collect()
+    };
+    let (one, other) = (pairs(one), pairs(other));
+    let shared = one.intersection(&other).count();
+    2.0 * shared as f64 / (one.len() + other.len()).max(1) as f64
 }
 
 /// What the store knows that may be of use.
@@ -84,64 +133,173 @@ struct Known {
     seen: HashMap<ItemKey, SeenItem>,
     /// By page and time.
     at: HashMap<ItemKey, SeenItem>,
-    /// What the feed listed last, where most keys are unknown.
+    /// What the feed listed last, where there is doubt.
     recent: Vec<SeenItem>,
+    /// Most keys are unknown.
+    is_storm: bool,
+}
+
+impl Known {
+    /// Whether what had this id had other words.
+    fn has_changed(&self, marks: &Marks) -> bool {
+        let words = self.seen.get(&marks.key).and_then(|seen| seen.words);
+        words.is_some_and(|words| words != marks.words)
+    }
+
+    /// Whether what had this id had another page, another title or time, and other words.
+    fn may_be_another(&self, marks: &Marks) -> bool {
+        self.seen.get(&marks.key).is_some_and(|seen| {
+            let other = |one: Option<ItemKey>, two: Option<ItemKey>| {
+                one.is_some() && two.is_some() && one != two
+            };
+            self.has_changed(marks)
+                && other(seen.page, marks.page)
+                && (seen.name.is_none() || seen.name != marks.name)
+        })
+    }
+}
+
+/// What the feed listed last, by those marks that only one item has.
+struct Recent {
+    by_page: HashMap<ItemKey, SeenItem>,
+    by_name: HashMap<ItemKey, SeenItem>,
+    by_words: HashMap<ItemKey, SeenItem>,
+}
+
+impl Recent {
+    fn of(recent: &[SeenItem]) -> Recent {
+        let by = |mark: fn(&SeenItem) -> Option<ItemKey>| {
+            once(recent.iter().filter_map(|seen| Some((mark(seen)?, *seen))))
+        };
+        Recent {
+            by_page: by(|seen| seen.page),
+            by_name: by(|seen| seen.name),
+            by_words: by(|seen| seen.words),
+        }
+    }
+}
+
+/// A document's items and what is known, laid out for the question which is which.
+struct Sorter<'a> {
+    known: &'a Known,
+    recent: Recent,
+    listed: HashSet<ItemKey>,
+    /// Marks that only one item of the document has.
+    moments: HashSet<ItemKey>,
+    pages: HashSet<ItemKey>,
+    names: HashSet<ItemKey>,
+    words: HashSet<ItemKey>,
+    /// Words that were known under one id stand under another: ids are places.
+    are_places: bool,
+    /// Most of what has a new id was listed a moment ago.
+    have_moved: bool,
+    taken: HashSet<ItemKey>,
+}
+
+impl<'a> Sorter<'a> {
+    fn new(items: &[Identified], known: &'a Known) -> Sorter<'a> {
+        let marks = || items.iter().map(|item| item.marks);
+        let unique = |mark: fn(Marks) -> Option<ItemKey>| {
+            let pairs = marks().filter_map(|marks| Some((mark(marks)?, ())));
+            once(pairs).into_keys().collect()
+        };
+        let mut sorter = Sorter {
+            known,
+            recent: Recent::of(&known.recent),
+            listed: marks().map(|marks| marks.key).collect(),
+            moments: unique(|marks| marks.moment),
+            pages: unique(|marks| marks.page),
+            names: unique(|marks| marks.name),
+            words: unique(|marks| Some(marks.words)),
+            are_places: false,
+            have_moved: false,
+            taken: HashSet::new(),
+        };
+        sorter.are_places = marks()
+            .filter(|marks| known.has_changed(marks))
+            .any(|marks| sorter.stands_under_another(&marks).is_some());
+        let unknown: Vec<&Identified> = items
+            .iter()
+            .filter(|item| !known.seen.contains_key(&item.marks.key))
+            .collect();
+        let has_moved = |item: &&&Identified| {
+            let of_before = sorter.same_words(&item.marks);
+            item.item.published.is_none() && of_before.is_some_and(|seen| sorter.is_gone(seen))
+        };
+        let moved = unknown.iter().filter(has_moved).count();
+        sorter.have_moved = moved >= MOVED_ITEMS_MIN && moved * 2 > unknown.len();
+        sorter
+    }
+
+    fn same_words(&self, marks: &Marks) -> Option<&SeenItem> {
+        let words = Some(&marks.words).filter(|words| self.words.contains(words));
+        self.recent.by_words.get(words?)
+    }
+
+    /// What was listed a moment ago with the same words under another id.
+    fn stands_under_another(&self, marks: &Marks) -> Option<&SeenItem> {
+        self.same_words(marks).filter(|seen| seen.key != marks.key)
+    }
+
+    /// What the document lists under its own key is another item, and no item can be two.
+    fn is_gone(&self, seen: &SeenItem) -> bool {
+        !self.listed.contains(&seen.key) && !self.taken.contains(&seen.key)
+    }
+
+    /// The known item that this one, whose id is new, is.
+    fn recognised(&self, item: &Identified) -> Option<SeenItem> {
+        let marks = &item.marks;
+        let moment = marks.moment.filter(|moment| self.moments.contains(moment));
+        let moment = moment.and_then(|moment| self.known.at.get(&moment));
+        let page = marks.page.filter(|page| self.pages.contains(page));
+        let page = page.and_then(|page| self.recent.by_page.get(&page));
+        let name = marks.name.filter(|name| self.names.contains(name));
+        let name = name.and_then(|name| self.recent.by_name.get(&name));
+        let has_same_words = |seen: &SeenItem| seen.words == Some(marks.words);
+        let has_time = item.item.published.is_some_and(parse::has_time_of_day);
+        // The same words at another time may be another event: an alarm that is raised again.
+        let is_undated = item.item.published.is_none();
+        let is_storm = self.known.is_storm;
+        [
+            moment,
+            page.filter(|seen| is_storm || is_undated && has_same_words(seen)),
+            name.filter(|seen| is_storm || has_time || has_same_words(seen)),
+            self.same_words(marks)
+                .filter(|_| is_undated && self.have_moved),
+        ]
+        .into_iter()
+        .flatten()
+        .find(|seen| self.is_gone(seen))
+        .copied()
+    }
 }
 
 fn sort(items: Vec<Identified>, known: &Known) -> Sorted {
-    let all_marks = || items.iter().map(|item| item.marks);
-    let listed: HashSet<ItemKey> = all_marks().map(|marks| marks.key).collect();
-    let moments = once(all_marks().filter_map(|marks| Some((marks.moment?, ()))));
-    let pages = once(all_marks().filter_map(|marks| Some((marks.page?, ()))));
-    let names = once(all_marks().filter_map(|marks| Some((marks.name?, ()))));
-    let by_page = once(
-        known
-            .recent
-            .iter()
-            .filter_map(|seen| Some((seen.page?, *seen))),
-    );
-    let by_name = once(
-        known
-            .recent
-            .iter()
-            .filter_map(|seen| Some((seen.name?, *seen))),
-    );
+    let mut sorter = Sorter::new(&items, known);
     let mut sorted = Sorted::default();
-    let mut taken: HashSet<ItemKey> = HashSet::new();
-    let unknown = all_marks()
-        .filter(|marks| !known.seen.contains_key(&marks.key))
+    let unknown = items
+        .iter()
+        .filter(|item| !known.seen.contains_key(&item.marks.key))
         .count();
-    for item in items {
-        let Identified { marks, .. } = item;
-        let recognised = || {
-            let moment = marks
-                .moment
-                .filter(|moment| moments.contains_key(moment))
-                .and_then(|moment| known.at.get(&moment));
-            let page = || {
-                marks
-                    .page
-                    .filter(|page| pages.contains_key(page))
-                    .and_then(|page| by_page.get(&page))
-            };
-            let name = || {
-                marks
-                    .name
-                    .filter(|name| names.contains_key(name))
-                    .and_then(|name| by_name.get(&name))
-            };
-            // What the document lists under its own key is another item, and no item can be two.
-            moment
-                .or_else(page)
-                .or_else(name)
-                .filter(|seen| !listed.contains(&seen.key) && !taken.contains(&seen.key))
-        };
+    for mut item in items {
+        let has_changed = known.has_changed(&item.marks);
+        let is_known = known.seen.contains_key(&item.marks.key);
+        if sorter.are_places && (has_changed || !is_known) {
+            if let Some(seen) = sorter.stands_under_another(&item.marks) {
+                sorted.listed.push(seen.key);
+                continue;
+            }
+            if has_changed {
+                item = parse::with_title_in_id(&item);
+            }
+        }
+        let marks = item.marks;
+        sorted.listed.push(marks.key);
         let seen = match known.seen.get(&marks.key) {
             Some(seen) => *seen,
-            None => match recognised() {
+            None => match sorter.recognised(&item) {
                 Some(seen) => {
-                    let seen = *seen;
-                    taken.insert(seen.key);
+                    sorter.taken.insert(seen.key);
                     sorted.renamed.push((seen.key, item.clone()));
                     seen
                 }
@@ -159,8 +317,7 @@ fn sort(items: Vec<Identified>, known: &Known) -> Sorted {
     }
     let renamed = sorted.renamed.len();
     sorted.storm =
-        (!known.recent.is_empty() && renamed >= STORM_ITEMS_MIN && renamed * 2 > unknown)
-            .then_some(renamed);
+        (known.is_storm && renamed >= STORM_ITEMS_MIN && renamed * 2 > unknown).then_some(renamed);
     sorted
 }
 
@@ -239,9 +396,7 @@ mod tests {
             .iter()
             .filter(|item| !known.seen.contains_key(&item.marks.key))
             .count();
-        if !is_like_a_storm(unknown, items.len()) {
-            known.recent.clear();
-        }
+        known.is_storm = is_like_a_storm(unknown, items.len());
         let sorted = sort(items, &known);
         let ids = |items: &[Identified]| {
             items

@@ -61,7 +61,7 @@ impl Poller {
             // Hubs bring what is new alone: that all of it is new does not tell that anything was lost.
             hurry_until: None,
             ..self
-                .gather(&visit, read.parsed, read.items, read.validators)
+                .gather(&visit, read.parsed, read.items, read.validators, true)
                 .await?
         };
         self.record_items(&visit, harvest, PollOutcome::Pushed)

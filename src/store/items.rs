@@ -71,6 +71,37 @@ impl Store {
         .await
     }
 
+    /// Title and time of publication of those of the feed's items under these keys that the archive still has.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn archived(
+        &self,
+        feed: FeedId,
+        keys: Vec<ItemKey>,
+    ) -> Result<HashMap<ItemKey, (String, Option<Timestamp>)>, StoreError> {
+        self.read("cannot read the archive", move |connection| {
+            let cannot = failed("cannot read the archive");
+            let mut statement = connection
+                .prepare_cached(
+                    "SELECT title, published FROM seen JOIN item ON item.id = seen.item AND item.feed = seen.feed
+                      WHERE seen.feed = ?1 AND seen.key = ?2",
+                )
+                .map_err(&cannot)?;
+            let mut archived = HashMap::new();
+            for key in keys {
+                let row = |row: &Row<'_>| {
+                    let published = row.get::<_, Option<i64>>(1)?;
+                    Ok((row.get(0)?, published.map(time::from_ms)))
+                };
+                let found = statement.query_row(params![feed.0, signed(key)], row).optional().map_err(&cannot)?;
+                archived.extend(found.map(|found| (key, found)));
+            }
+            Ok(archived)
+        })
+        .await
+    }
+
     /// What the feed listed on this day or later.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod daemon;
 mod early;
 mod faults;
 mod hands;
+mod identities;
 mod judged;
 mod leases;
 mod mail_tls;
