@@ -183,7 +183,7 @@ impl Node {
     /// # Errors
     /// When the store refuses; then all stays as it was.
     pub async fn reload(&self, config: &Config) -> Result<(), StoreError> {
-        let states = self
+        let mut states = self
             .store
             .sync_feeds(config.feeds.clone(), self.clock.now())
             .await?;
@@ -213,6 +213,10 @@ impl Node {
             callbacks: public_url.map(|public_url| format!("{public_url}{}", push::PATH)),
             allow_private: config.poll.allow_private,
         };
+        if reach.callbacks.is_none() {
+            // No hub reaches us from here on.
+            states.iter_mut().for_each(|state| state.pushed = None);
+        }
         let feeds = watched.feeds.keys().copied().collect();
         self.subscriber.follow(feeds, reach).await?;
         self.web.show(config);

@@ -282,7 +282,10 @@ impl Poller {
     async fn read(&self, response: Response) -> Result<Read, ParseError> {
         let validator = |name| {
             let bytes = response.header(name)?;
-            (bytes.len() <= VALIDATOR_BYTES_MAX).then(|| bytes.to_vec())
+            // An empty one is no validator (RFC 9110, 8.8.3).
+            (1..=VALIDATOR_BYTES_MAX)
+                .contains(&bytes.len())
+                .then(|| bytes.to_vec())
         };
         let validators = Validators {
             etag: validator("etag"),

@@ -249,12 +249,13 @@ pub fn plan(case: Case<'_>) -> Plan {
 /// When a feed is due that a new configuration, or a new start, finds planned for `next_poll`.
 ///
 /// An interval that became shorter counts from the last poll, one that became longer too; a restart changes nothing. What the server asked for,
-/// and the backoff after failures, stay.
+/// and the backoff after failures, stay. A feed that no hub pushes any longer is asked at its interval again.
 pub fn replan(
     limits: &PollLimits,
     planned: Plan,
     last_poll: Option<Timestamp>,
     failures: u32,
+    is_pushed: bool,
 ) -> Timestamp {
     let Some(last_poll) = last_poll else {
         return planned.next_poll;
@@ -263,7 +264,7 @@ pub fn replan(
     let floor = time::after(last_poll, interval).max(planned.not_before.unwrap_or(Timestamp::MIN));
     let longest = match planned.why {
         Why::Rhythm if limits.adaptive => limits.interval_max,
-        Why::Push => limits.interval_max,
+        Why::Push if is_pushed => limits.interval_max,
         // The second poll of a feed is put off by up to a tenth.
         _ => interval + interval / 10,
     };

@@ -25,7 +25,7 @@ use crate::{
 
 /// A GET waits for the first byte of its answer so long, or half its total where that is longer; the stages before it have
 /// their own limits (`stage`), and the total bounds them all. Of other methods the answer's beginning is the answer.
-const FIRST_BYTE_MAX: Duration = Duration::from_secs(30);
+const FIRST_BYTE_MAX: Duration = Duration::from_secs(20);
 
 /// Ten thousand hosts polled every five minutes then hold some five hundred idle sockets, and feeds of one host that are
 /// due together still share connections: as many as `per_host` lets be in use.
@@ -208,11 +208,14 @@ fn redirect(answer: &reqwest::Response, url: &Url) -> Option<Url> {
         .join(&String::from_utf8_lossy(location.as_bytes()))
         .ok()?;
     next.set_fragment(None);
-    if next.origin() == url.origin() && !has_credentials(&next) {
-        // Neither can fail: the address has a host, and had these before.
-        let _ = next.set_username(url.username());
-        let _ = next.set_password(url.password());
-    }
+    // A name and password of the server's choosing are not sent (RFC 9110, 4.2.4); the feed's own go to its own origin.
+    // Neither can fail: the address has a host.
+    let (username, password) = match next.origin() == url.origin() {
+        true => (url.username(), url.password()),
+        false => ("", None),
+    };
+    let _ = next.set_username(username);
+    let _ = next.set_password(password);
     Some(next).filter(|next| next.as_str().len() <= URL_BYTES_MAX)
 }
 

@@ -71,6 +71,10 @@ fn tls_words(error: &TlsError) -> String {
                 "its certificate is for another name".to_owned()
             }
             Certificate::Revoked => "its certificate was revoked".to_owned(),
+            // What the verifiers of the system have no name for, such as an authority's own certificate on a server.
+            Certificate::Other(other) => {
+                format!("its certificate cannot be accepted ({})", other.0)
+            }
             other => format!("its certificate cannot be accepted: {other}"),
         },
         TlsError::AlertReceived(alert) => format!("it broke off the TLS handshake ({alert:?})"),

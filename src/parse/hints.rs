@@ -63,14 +63,12 @@ impl Unit {
     }
 }
 
-/// A longer `ttl` is a mistake, not a wish: one week.
+/// No longer `ttl` is a wish of anyone's: one week.
 const TTL_MINUTES_MAX: u64 = 7 * 24 * 60;
 
 pub(super) fn minutes(text: &str) -> Option<Duration> {
     let minutes: u64 = text.trim().parse().ok()?;
-    (1..=TTL_MINUTES_MAX)
-        .contains(&minutes)
-        .then(|| Duration::from_secs(minutes * 60))
+    (minutes > 0).then(|| Duration::from_secs(minutes.min(TTL_MINUTES_MAX) * 60))
 }
 
 /// The bit of an hour; RSS 0.91 counts 1 to 24, so 24 is midnight.
@@ -96,6 +94,8 @@ mod tests {
     #[test]
     fn wishes_are_read_and_nonsense_is_not() {
         assert_eq!(minutes(" 15 "), Some(Duration::from_secs(900)));
+        let week = Some(Duration::from_secs(7 * 86_400));
+        assert_eq!((minutes("10081"), minutes("43200")), (week, week));
         for text in ["", "0", "-5", "99999999999999999999", "soon"] {
             assert_eq!(minutes(text), None, "{text}");
         }

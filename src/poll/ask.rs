@@ -34,7 +34,9 @@ pub enum Answer {
 }
 
 /// Whether to ask for the feed without validators: where there are none, and where a server that has answered 304 for a day
-/// would by the feed's rhythm have had something to tell. Its 304 may be wrong; once a day is often enough to find out.
+/// would by the feed's rhythm have had something to tell. Its 304 may be wrong; once a day is often enough to find out. Where
+/// the rhythm is not known, perhaps since the server has lied from the start, it is asked so after a day, after two, after
+/// four, and so on.
 pub fn is_whole(state: &FeedState, rhythm: Option<&Rhythm>, now: Timestamp) -> bool {
     let Validators {
         etag,
@@ -43,11 +45,15 @@ pub fn is_whole(state: &FeedState, rhythm: Option<&Rhythm>, now: Timestamp) -> b
     if etag.is_none() && last_modified.is_none() {
         return true;
     }
-    let (Some(listed), Some(rhythm)) = (state.last_listing, rhythm) else {
+    // A server that fails tells no lies.
+    let Some(listed) = state.last_listing.filter(|_| state.failures == 0) else {
         return false;
     };
     let last = state.last_whole.unwrap_or(listed).max(listed);
-    time::until(last, now) >= WHOLE_EVERY && rhythm.is_item_due(listed, now)
+    let since = time::until(last, now);
+    let is_item_due = rhythm.and_then(|rhythm| rhythm.is_item_due(listed, now));
+    let news = state.last_new_item.or(state.first_contact).unwrap_or(last);
+    since >= WHOLE_EVERY && is_item_due.unwrap_or(since >= time::until(news, last))
 }
 
 /// What came back, as the poller goes on from it.

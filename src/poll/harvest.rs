@@ -57,8 +57,9 @@ fn gathered(visit: &Visit<'_>, parsed: &Parsed, validators: Validators, known: S
         storm,
     } = known;
     let is_all_new = new.len() == listed.len() && !is_partial && dropped == 0;
-    let is_overrun =
-        is_all_new && visit.state.first_contact.is_some() && overruns(&new, visit.state.newest);
+    // What is listed at a new address has no listing before it.
+    let was_listed = visit.state.first_contact.is_some() && visit.state.last_listing.is_some();
+    let is_overrun = is_all_new && was_listed && overruns(&new, visit.state.newest);
     Harvest {
         // A document that broke off must be fetched again, whole.
         validators: if is_partial {

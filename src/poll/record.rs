@@ -249,12 +249,14 @@ impl Poller {
     }
 }
 
-/// Whether a poll that caused no alert may be recorded a moment later: a hub is told that its push is taken once it is.
+/// Whether a poll that caused no alert may be recorded a moment later: a hub is told that its push is taken once it is, and
+/// a server that asked to be left alone would be asked too soon after a kill.
 fn may_linger(poll: &PollRecord) -> bool {
-    let is_polled = !matches!(
-        poll.outcome,
-        PollOutcome::Pushed(_) | PollOutcome::Gone { .. }
-    );
+    let is_polled = match poll.outcome {
+        PollOutcome::Pushed(_) | PollOutcome::Gone { .. } => false,
+        PollOutcome::Failed { .. } => poll.plan.not_before.is_none(),
+        PollOutcome::Unchanged | PollOutcome::Items(_) => true,
+    };
     is_polled && poll.notices.is_empty()
 }
 

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Watched, ask::host_of};
+use super::{
+    Watched,
+    ask::{address, host_of},
+    push,
+};
 use crate::{
     model::PollLimits,
     schedule::{self, Planned},
@@ -27,12 +31,19 @@ pub fn planned(
     let planned = |state: &FeedState| {
         let feed = watched.feeds.get(&state.id)?;
         let PollLimits { interval, .. } = *feed.poll;
-        let due = schedule::replan(&feed.poll, state.plan, state.last_poll, state.failures);
+        let is_pushed = !push::lasts(state, now).is_zero();
+        let due = schedule::replan(
+            &feed.poll,
+            state.plan,
+            state.last_poll,
+            state.failures,
+            is_pushed,
+        );
         let ahead = time::until(now, state.last_poll.unwrap_or(now));
         let due = time::before(due, ahead);
         Some(Planned {
             key: state.id,
-            host: host_of(&feed.url),
+            host: host_of(address(feed, state)),
             due: last.map_or(due, |last| unless_asked(due, last, interval)),
             interval,
         })

@@ -95,10 +95,10 @@ impl Rhythm {
     }
 
     /// Whether there should have been an item between `from` and `to`: three such hours, or a day in which one is as good as
-    /// certain.
-    pub fn is_item_due(&self, from: Timestamp, to: Timestamp) -> bool {
-        self.missed(from, to)
-            .is_some_and(|(hours, days)| hours >= 3.0 || days >= 0.75)
+    /// certain. `None` where too little is known.
+    pub fn is_item_due(&self, from: Timestamp, to: Timestamp) -> Option<bool> {
+        let (hours, days) = self.missed(from, to)?;
+        Some(hours >= 3.0 || days >= 0.75)
     }
 
     /// In how many hours and in how many days between these times an item was to be expected, each counted by how likely it
@@ -371,7 +371,7 @@ mod tests {
             let from = rhythm.until;
             let to = time::after(from, HOUR.mul_f64(silent_hours));
             let found = rhythm.is_silence(from, to);
-            let found = found.map(|silent| (silent, rhythm.is_item_due(from, to)));
+            let found = found.zip(rhythm.is_item_due(from, to));
             assert_eq!(found, expected, "{told}");
         }
         // From Friday evening until Tuesday morning, with Monday off.

@@ -246,9 +246,18 @@ fn a_restart_polls_nothing_early_and_a_reload_counts_from_the_last_poll() {
             why,
             not_before: not_before_s.map(at),
         };
-        let due = replan(&limits, planned, Some(at(0)), failures);
+        let due = replan(&limits, planned, Some(at(0)), failures, true);
         assert_eq!(due, at(expected_s), "{told}");
-        assert_eq!(replan(&limits, planned, None, failures), at(next_s));
+        assert_eq!(replan(&limits, planned, None, failures, true), at(next_s));
+    }
+    let pushed = Plan {
+        next_poll: at(3000),
+        why: Why::Push,
+        not_before: None,
+    };
+    for (is_pushed, expected) in [(true, 3000), (false, 330)] {
+        let due = replan(&limits(MINUTE * 5), pushed, Some(at(0)), 0, is_pushed);
+        assert_eq!(due, at(expected));
     }
 }
 

@@ -190,6 +190,22 @@ async fn a_304_that_lies_is_found_out_within_a_day_or_two() {
     world.feed_is("coast-news", Mood::Well);
     world.pass(26 * HOUR).await;
     assert_eq!(world.titles("desk"), ["A signal that nobody sees"]);
+    // One that lies from the start is found out too, and asked ever more seldom.
+    let mut new = World::new(&["coast-news"], &["desk"]).await;
+    new.publish("coast-news", "1", "A signal of before");
+    new.start().await;
+    new.pass(10 * Duration::from_secs(60)).await;
+    new.feed_is("coast-news", Mood::Lies);
+    new.publish("coast-news", "hidden", "A signal that nobody sees");
+    new.pass(9 * DAY).await;
+    // The first request, and one after a day, after two, four and eight.
+    assert_eq!(whole(&new), 5);
+    new.feed_is("coast-news", Mood::Well);
+    new.pass(8 * DAY).await;
+    assert!(
+        new.titles("desk")
+            .contains(&"A signal that nobody sees".to_owned())
+    );
     // A server that tells the truth is not suspected.
     let honest = lived(&["coast-news"], &[], HOUR, 9 * DAY).await;
     for number in 0..30 {
