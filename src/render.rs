@@ -18,6 +18,8 @@ pub use markup::{Markup, Measure, clean_text};
 pub use template::{Template, TemplateError};
 
 const HEADLINE_CHARS_MAX: usize = 200;
+/// Of a post without a headline.
+const FIRST_WORDS_CHARS_MAX: usize = 120;
 const SUMMARY_CHARS_MAX: usize = 1_000;
 const SUBJECT_CHARS_MAX: usize = 200;
 /// Of matched words and of publishers in one place; the rest is counted.
@@ -89,7 +91,10 @@ pub fn text(alert: &Alert) -> String {
 
 /// The alert as a small page for mail: no script, no image, no address but the item's own link.
 pub fn html(alert: &Alert) -> String {
-    let headline = marked(alert, Field::Title, &alert.item.title, Marks::Html);
+    let headline = match alert.item.title.trim().is_empty() {
+        true => escape(&headline(alert)),
+        false => marked(alert, Field::Title, &alert.item.title, Marks::Html),
+    };
     let headline = match link(alert) {
         Some(link) => format!("<a href=\"{}\">{headline}</a>", escape(link)),
         None => headline,
@@ -141,10 +146,15 @@ pub fn status_name(status: AlertStatus) -> &'static str {
     }
 }
 
-fn headline(alert: &Alert) -> String {
-    match clean_line(&alert.item.title, HEADLINE_CHARS_MAX) {
+/// The item's headline in one line; what is posted without one is known by its first words.
+pub fn headline(alert: &Alert) -> String {
+    let title = clean_line(&alert.item.title, HEADLINE_CHARS_MAX);
+    if !title.is_empty() {
+        return title;
+    }
+    match clean_line(&alert.item.summary, FIRST_WORDS_CHARS_MAX) {
         empty if empty.is_empty() => "(no headline)".to_owned(),
-        headline => headline,
+        words => words,
     }
 }
 
@@ -301,6 +311,10 @@ mod tests {
         quiet.story.publishers.clear();
         quiet.item.title.clear();
         quiet.item.url.clear();
+        let mut post = quiet.clone();
+        post.status = AlertStatus::Firing;
+        post.item.summary = "Insurgents near Homs,\nsays a resident".to_owned();
+        quiet.item.summary.clear();
         for (alert, expected) in [
             (
                 sample::alert(),
@@ -315,6 +329,10 @@ mod tests {
             (
                 quiet,
                 "2024-12-06 14:03:11Z HIGH RESOLVED Armed group gains ground: (no headline) (bbc)",
+            ),
+            (
+                post,
+                "2024-12-06 14:03:11Z HIGH Armed group gains ground: Insurgents near Homs, says a resident (bbc)",
             ),
             (
                 sample::hostile(),

@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 use super::{Globals, latency, scan, show};
 use crate::{
     model::{AlertStatus, Severity},
+    render,
     store::{AlertFilter, AlertRow, DeliveryRow, Store, StoreError},
     time::{Clock, Timestamp, before, rfc3339},
 };
@@ -165,7 +166,7 @@ fn line(row: &AlertRow) -> String {
         alert.severity.name(),
         &alert.rule,
         &alert.item.feed,
-        &alert.item.title,
+        &render::headline(alert),
         &alert.item.url,
         &deliveries.join(","),
     ];
@@ -186,7 +187,10 @@ fn paragraph(out: &mut impl Write, row: &AlertRow, now: Timestamp) -> io::Result
         out,
         "{style}{:8}{style:#} {drill}{}",
         alert.severity.name(),
-        show::marked(&alert.item.title, &in_title, show::MATCHED)
+        match alert.item.title.is_empty() {
+            true => show::safe(&render::headline(alert)).into_owned(),
+            false => show::marked(&alert.item.title, &in_title, show::MATCHED),
+        }
     )?;
     let mut about = vec![
         alert.rule.clone(),

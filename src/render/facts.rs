@@ -9,7 +9,7 @@ const SUMMARY_CHARS_MAX: usize = 700;
 /// The headline with the words marked that matched.
 pub fn headline(alert: &Alert, markup: Markup) -> String {
     match alert.item.title.trim().is_empty() {
-        true => "(no headline)".to_owned(),
+        true => markup.marked(&super::headline(alert), &[]),
         false => marked(
             alert,
             Field::Title,

@@ -7,7 +7,7 @@ use super::App;
 use crate::{
     health::{Health, State},
     model::{Alert, AlertStatus},
-    render::{clean_line, escape},
+    render::{self, clean_line, escape},
     store::{AlertFilter, AlertRow, StoreError},
     time::{self, Timestamp},
 };
@@ -101,7 +101,7 @@ fn write_alerts(page: &mut String, alerts: &[AlertRow], now: Timestamp) {
 
 fn headline(alert: &Alert) -> String {
     let title = match alert.item.title.is_empty() {
-        true => "(no headline)".to_owned(),
+        true => shown(&render::headline(alert)),
         false => shown(&alert.item.title),
     };
     let url = &alert.item.url;
