@@ -146,6 +146,12 @@ impl Health<'_> {
         }
     }
 
+    /// What is wrong with the feed, or else where it moved.
+    fn remark(&self) -> Option<String> {
+        let reason = self.reason.map(str::to_owned);
+        reason.or_else(|| Some(format!("moved for good to {}", self.moved_to?)))
+    }
+
     /// For eyes: ages.
     fn cells(&self, now: Timestamp) -> [show::Cell; 8] {
         let age =
@@ -176,13 +182,11 @@ impl Health<'_> {
             )),
             show::Cell::plain(&self.every()),
             show::Cell::plain(&self.failures.to_string()),
-            show::Cell::plain(&match (self.reason, self.moved_to) {
-                (Some(reason), _) => reason.to_owned(),
-                (None, Some(url)) => format!("moved for good to {url}"),
-                (None, None) => self.push.as_ref().map_or_else(String::new, |push| {
+            show::Cell::plain(&self.remark().unwrap_or_else(|| {
+                self.push.as_ref().map_or_else(String::new, |push| {
                     format!("pushed by {}, lease ends {}", push.hub, age(push.until))
-                }),
-            }),
+                })
+            })),
         ]
     }
 
@@ -196,7 +200,7 @@ impl Health<'_> {
             &at(self.last_new_item),
             &at(self.next_poll),
             &self.failures.to_string(),
-            self.reason.unwrap_or("-"),
+            &self.remark().unwrap_or_else(|| "-".to_owned()),
             &self.every(),
         ];
         cells.map(|cell| show::safe(cell).into_owned()).join("\t")
@@ -320,6 +324,15 @@ mod tests {
         assert_eq!(
             health.tabs(),
             "bbc\tfailing\t2024-12-06T11:00:00.000Z\t-\t2024-12-06T12:04:00.000Z\t2\ta b\t5m"
+        );
+        let moved = FeedState {
+            moved_to: Some("https://e.org/new".to_owned()),
+            ..state(0, None, None)
+        };
+        let tabs = Health::of(&feed, Some(&moved), None).tabs();
+        assert!(
+            tabs.ends_with("\t0\tmoved for good to https://e.org/new\t5m"),
+            "{tabs}"
         );
         assert_eq!(
             summary(&[health, Health::of(&feed, None, None)]),
