@@ -80,6 +80,7 @@ fn gathered(
         unmarked,
         storm,
         announced: Announced::Unknown,
+        in_part: None,
     }
 }
 
