@@ -115,12 +115,15 @@ pub struct Response {
     pub status: u16,
     /// Names in lower case; values byte for byte.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// Decompressed. Of anything but a GET's success only the first 8 KiB; of a 204 or 304 nothing.
+    /// Decompressed, gzip also where the server does not call it so. Of anything but a GET's success only the first 8 KiB; of a 204 or 304 nothing.
     pub body: Vec<u8>,
     /// The address that answered, after redirects, without a user name or password.
     pub url: String,
     /// Where 301 and 308 answers alone led, when the chain began with one: what a client may remember (RFC 9110, 15.4.2, 15.4.9).
     pub moved_to: Option<String>,
+    /// Why the body ends before its end, where the connection or a compressed stream broke off on the way: all that came before
+    /// is there, and it is not empty. Only of a GET's success.
+    pub cut: Option<String>,
     pub room: Room,
 }
 

@@ -105,6 +105,8 @@ struct Read {
     parsed: Parsed,
     items: Vec<Identified>,
     validators: Validators,
+    /// Why it is not all of the feed, for people.
+    in_part: Option<String>,
 }
 
 /// The first user of the loop.
@@ -256,6 +258,7 @@ impl Poller {
                 parsed,
                 items,
                 validators,
+                in_part,
             }) => {
                 let published = items.iter().filter_map(|read| read.item.published);
                 visit.wishes = (visit.wishes).with_document(&parsed.hints, published.collect());
@@ -265,6 +268,7 @@ impl Poller {
                 };
                 let harvest = Harvest {
                     announced,
+                    in_part,
                     ..self
                         .gather(&visit, parsed, items, validators, false)
                         .await?
@@ -297,13 +301,25 @@ impl Poller {
                 content_type: response.header_text("content-type"),
                 url: &response.url,
             };
-            let mut parsed = parse::parse(document).map_err(|error| match &error {
+            let parsed = parse::parse(document).map_err(|error| match &error {
                 ParseError::NotAFeed(_) => ParseError::NotAFeed(error.to_string()),
                 ParseError::Broken(_) => ParseError::Broken(error.to_string()),
-            })?;
+            });
+            let cut = (response.cut.as_ref()).map(|why| format!("the answer breaks off ({why})"));
+            let mut parsed = match (parsed, &cut) {
+                (Ok(parsed), None) => parsed,
+                (Ok(parsed), Some(_)) if !parsed.items.is_empty() => parsed,
+                // What broke off before its first item may be a feed all the same.
+                (_, Some(cut)) => return Err(ParseError::Broken(cut.clone())),
+                (Err(error), None) => return Err(error),
+            };
+            parsed.is_partial |= cut.is_some();
             let items = std::mem::take(&mut parsed.items);
+            let broken = || cut.unwrap_or_else(|| "the document breaks off".to_owned());
             Ok(Read {
                 items: items.into_iter().map(Identified::from).collect(),
+                in_part: (parsed.is_partial)
+                    .then(|| format!("{}; only what stands before the break is read", broken())),
                 parsed,
                 validators,
             })

@@ -288,6 +288,11 @@ mod tests {
             ),
             (
                 &feed,
+                Some(state(0, None, Some("the document breaks off"))),
+                "bbc|ok|1h ago|-|in 4m|5m|0|the document breaks off",
+            ),
+            (
+                &feed,
                 Some(state(3, None, Some("answered\u{1b}[2J 503"))),
                 "bbc|failing|1h ago|-|in 4m|5m|3|answered [2J 503",
             ),

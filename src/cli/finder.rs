@@ -1,6 +1,6 @@
-//! The feed behind the address that a person has: that address, the feeds that its page names, the usual places.
+//! The feed behind the address that a person has: that address, the feeds that its page offers, the usual places.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use anyhow::{Context, anyhow, bail};
 use tokio::runtime::Runtime;
@@ -10,7 +10,10 @@ use crate::{
     envelope::{Envelope, HeaderText, Limits, Method, NetError, Reply, Request, Response},
     model::PollLimits,
     net::{Internet, InternetSettings, Net},
-    parse::{self, Document, ParseError, Parsed, links},
+    parse::{
+        self, Document, ParseError, Parsed,
+        links::{self, Offer, Surety},
+    },
 };
 
 const ACCEPT: &[u8] = b"application/rss+xml, application/atom+xml, application/feed+json, application/xml;q=0.9, text/xml;q=0.9, text/html;q=0.8, */*;q=0.1";
@@ -18,7 +21,11 @@ const REDIRECTS_MAX: u8 = 5;
 /// For each address but the one that was typed: somebody waits.
 const CANDIDATE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Addresses that are tried, the page itself counted.
-const TRIES_MAX: usize = 16;
+const TRIES_MAX: usize = 36;
+/// Of those that the page offers: the usual places have their turn.
+const OFFERS_MAX: usize = 15;
+/// Addresses that did not answer in time, after which the search ends.
+const LATE_MAX: usize = 3;
 
 /// A feed that answered.
 pub struct Found {
@@ -65,38 +72,52 @@ impl Finder {
             content_type: response.header_text("content-type"),
             url: &response.url,
         };
-        let offers: Vec<String> = links::feeds_of_page(document)
-            .into_iter()
-            .map(|offer| offer.url)
+        let headers = response.headers.iter().filter(|(name, _)| name == "link");
+        let mut offers: Vec<Offer> = headers
+            .filter_map(|(_, value)| std::str::from_utf8(value).ok())
+            .flat_map(|value| links::feeds_of_header(value, &response.url))
+            .chain(links::feeds_of_page(document))
             .collect();
+        let mut seen = HashSet::new();
+        offers.retain(|offer| seen.insert(offer.url.clone()));
         let usual = links::common_addresses(&response.url);
-        for (at, candidate) in offers.iter().chain(&usual).enumerate() {
-            if self.tries >= TRIES_MAX {
+        let tried = offers.iter().take(OFFERS_MAX).map(|offer| &offer.url);
+        let usual = usual.iter().filter(|url| !seen.contains(*url));
+        let mut late = 0;
+        for candidate in tried.chain(usual) {
+            if self.tries >= TRIES_MAX || late >= LATE_MAX {
                 break;
             }
-            let Ok(response) = self.get(candidate) else {
-                continue;
+            let response = match self.get(candidate) {
+                Ok(response) => response,
+                Err(error) => {
+                    let error = error.downcast_ref::<NetError>();
+                    late += usize::from(matches!(error, Some(NetError::Late { .. })));
+                    continue;
+                }
             };
             if let Ok(parsed) = read(&response) {
-                let others = offers.iter().skip(at + 1).cloned().collect();
+                let others = named(&offers).skip_while(|url| *url != candidate).skip(1);
+                let others = others.cloned().collect();
                 return Ok(found(candidate, &response, parsed, others));
             }
         }
-        match offers.len() {
-            0 => bail!(
+        let named: Vec<&String> = named(&offers).collect();
+        match named[..] {
+            [] => bail!(
                 "found no feed at {shown}: {why}, it names no feed, and there is none in the usual places"
             ),
-            1 => bail!(
+            [only] => bail!(
                 "found no feed at {shown}: {why}, and the feed that it names cannot be read: {}",
-                without_login(&offers[0])
+                without_login(only)
             ),
-            // One of the tries was the page.
-            named if named >= TRIES_MAX => bail!(
-                "found no feed at {shown}: {why}, and none of the first {} of the {named} feeds that it names can be read",
-                TRIES_MAX - 1
+            _ if named.len() > OFFERS_MAX => bail!(
+                "found no feed at {shown}: {why}, and none of the first {OFFERS_MAX} of the {} feeds that it names can be read",
+                named.len()
             ),
-            named => bail!(
-                "found no feed at {shown}: {why}, and none of the {named} feeds that it names can be read"
+            _ => bail!(
+                "found no feed at {shown}: {why}, and none of the {} feeds that it names can be read",
+                named.len()
             ),
         }
     }
@@ -133,6 +154,12 @@ impl Finder {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// What the page calls a feed, or links to as one: no guesses.
+fn named(offers: &[Offer]) -> impl Iterator<Item = &String> {
+    let named = offers.iter().filter(|offer| offer.surety < Surety::Guessed);
+    named.map(|offer| &offer.url)
 }
 
 fn read(response: &Response) -> Result<Parsed, ParseError> {

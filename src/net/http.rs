@@ -1,12 +1,12 @@
 //! HTTP by reqwest. Redirects are followed here, hop by hop, because each hop must pass the address guard, because what
 //! was permanent must be known, and because secrets stay with the origin that they were meant for.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use reqwest::{
     Client, Url,
     dns::Resolve,
-    header::{HeaderMap, HeaderName, HeaderValue},
+    header::{self, HeaderMap, HeaderName, HeaderValue},
     redirect::Policy,
 };
 use rustls::ClientConfig;
@@ -14,7 +14,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     guard::{Resolver, check_host},
-    room::{BODIES_BYTES_MAX, Crowded, FREE_BYTES, Rooms, Share},
+    gunzip::{self, End},
+    room::{BODIES_BYTES_MAX, FREE_BYTES, Rooms, Share, grow},
     stage::{Progress, Stages},
     words::{causes, root_cause, tls_cause},
 };
@@ -33,6 +34,11 @@ const IDLE_MAX: Duration = Duration::from_secs(15);
 
 /// No server takes a longer address (RFC 9110, 4.1, asks for 8,000 bytes at least); a redirect to one leads nowhere.
 const URL_BYTES_MAX: usize = 8 << 10;
+
+/// `br` and `zstd` are unpacked by reqwest, gzip here (`gunzip`).
+const ACCEPT_ENCODING: HeaderValue = HeaderValue::from_static("gzip, br, zstd");
+
+const CANNOT_READ: &str = "cannot read the body from";
 
 /// Of an answer that is not the thing asked for: enough for its words.
 const OTHER_BODY_BYTES_MAX: usize = 8 << 10;
@@ -166,7 +172,8 @@ fn compose(
     url: &Url,
 ) -> Result<reqwest::Request, NetError> {
     let is_home = url.origin() == first.origin();
-    let mut headers = HeaderMap::with_capacity(request.headers.len());
+    let mut headers = HeaderMap::with_capacity(request.headers.len() + 1);
+    headers.insert(header::ACCEPT_ENCODING, ACCEPT_ENCODING);
     for (name, value) in &request.headers {
         let unsendable =
             || NetError::Unsendable(format!("the header {name:?} cannot be sent as it is"));
@@ -219,8 +226,8 @@ fn redirect(answer: &reqwest::Response, url: &Url) -> Option<Url> {
     Some(next).filter(|next| next.as_str().len() <= URL_BYTES_MAX)
 }
 
-/// Reads the answer. A body that was asked for is whole or an error; of any other, such as the page of a 404 or a
-/// webhook's answer, the status is the message, and the beginning of the body will do.
+/// Reads the answer. A body that was asked for comes within its limits or is an error, and where it breaks off the answer says
+/// so; of any other, such as the page of a 404 or a webhook's answer, the status is the message, and the beginning will do.
 async fn read(
     mut answer: reqwest::Response,
     request: &Request,
@@ -245,9 +252,10 @@ async fn read(
         body: Vec::new(),
         url: without_credentials(url),
         moved_to: None,
+        cut: None,
         room: Room::default(),
     };
-    // These have no body; some servers still name an encoding, and nothing is not a valid gzip file.
+    // These have no body, though some servers still name an encoding.
     if matches!(response.status, 204 | 304) {
         return Ok(response);
     }
@@ -270,15 +278,10 @@ async fn read(
     // What it says of its length is believed as far as it costs nobody anything.
     let announced = usize::try_from(announced).unwrap_or(0);
     let begin = announced.min(FREE_BYTES).min(bytes_max);
-    grow(&mut response.body, begin, &mut share, deadline).await?;
-    loop {
+    grow(&mut response.body, begin, 0, &mut share, deadline).await?;
+    let mut cut = loop {
         let problem = match timeout_at(deadline, answer.chunk()).await {
-            Ok(Ok(None)) => {
-                if share.holds() {
-                    response.room = Room::held(share);
-                }
-                return Ok(response);
-            }
+            Ok(Ok(None)) => break None,
             Ok(Ok(Some(chunk))) => {
                 let body = &mut response.body;
                 let room = bytes_max - body.len();
@@ -286,7 +289,7 @@ async fn read(
                 let length = body.len() + fits.len();
                 if length > body.capacity() {
                     let doubled = length.max(2 * body.capacity()).min(bytes_max);
-                    grow(body, doubled, &mut share, deadline).await?;
+                    grow(body, doubled, 0, &mut share, deadline).await?;
                 }
                 body.extend_from_slice(fits);
                 if chunk.len() <= room {
@@ -294,7 +297,10 @@ async fn read(
                 }
                 NetError::TooLarge { bytes_max }
             }
-            Ok(Err(error)) => explain(error, url, "cannot read the body from"),
+            Ok(Err(error)) if breaks_off(&error) && !response.body.is_empty() => {
+                break Some(root_cause(&error));
+            }
+            Ok(Err(error)) => explain(error, url, CANNOT_READ),
             Err(_) => NetError::Late {
                 stage: Stage::Body {
                     bytes: response.body.len(),
@@ -302,33 +308,50 @@ async fn read(
                 after: limits.total,
             },
         };
-        return if is_wanted {
-            Err(problem)
-        } else {
-            Ok(response)
-        };
+        if is_wanted {
+            return Err(problem);
+        }
+        break None;
+    };
+    let broken = |why: &str| NetError::Broken(format!("{CANNOT_READ} {}: {why}", name(url)));
+    for _ in 0..gunzip::TIMES_MAX {
+        if !gunzip::is_packed(&response.body) {
+            break;
+        }
+        let packed = std::mem::take(&mut response.body);
+        let body = &mut response.body;
+        match gunzip::unpack(&packed, body, bytes_max, &mut share, deadline).await {
+            Ok(End::Whole) => {}
+            Ok(End::Cut) => cut = cut.or_else(|| Some("its gzip data ends early".to_owned())),
+            Ok(End::Corrupt) if is_wanted => return Err(broken("its gzip data is corrupt")),
+            Err(problem) if is_wanted => return Err(problem),
+            Ok(End::Corrupt) | Err(_) => {}
+        }
     }
+    if is_wanted {
+        if let Some(why) = cut.as_ref().filter(|_| response.body.is_empty()) {
+            return Err(broken(why));
+        }
+        response.cut = cut;
+    }
+    if share.holds() {
+        response.room = Room::held(share);
+    }
+    Ok(response)
 }
 
-/// Memory for a body of `bytes`, taken from what all bodies share.
-async fn grow(
-    body: &mut Vec<u8>,
-    bytes: usize,
-    share: &mut Share,
-    deadline: Instant,
-) -> Result<(), NetError> {
-    let read = body.len();
-    share
-        .reach(bytes, deadline)
-        .await
-        .map_err(|Crowded| NetError::Crowded { bytes: read })?;
-    body.reserve_exact(bytes.saturating_sub(read));
-    Ok(())
+/// Whether a body only ended before its end, so that what came is good: of one that does not decompress it need not be.
+fn breaks_off(error: &reqwest::Error) -> bool {
+    causes(error).iter().any(|cause| {
+        let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        cause.is::<hyper::Error>() || io == Some(io::ErrorKind::UnexpectedEof)
+    })
 }
 
+/// Whether it names a compression that nobody unpacked. gzip is known by its first bytes, whatever it is called.
 fn is_compression(encoding: &str) -> bool {
     let encoding = encoding.to_ascii_lowercase();
-    ["gzip", "br", "zstd", "deflate", "compress"]
+    ["br", "zstd", "deflate", "compress"]
         .iter()
         .any(|name| encoding.contains(name))
 }
@@ -349,12 +372,12 @@ fn explain(error: reqwest::Error, url: &Url, what: &str) -> NetError {
     }
     let io_kind = causes
         .iter()
-        .find_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .map(std::io::Error::kind);
+        .find_map(|cause| cause.downcast_ref::<io::Error>())
+        .map(io::Error::kind);
     let reason = root_cause(&error);
     if error.is_builder() {
         NetError::Unsendable(format!("{what} {host}: {reason}"))
-    } else if io_kind == Some(std::io::ErrorKind::ConnectionRefused) {
+    } else if io_kind == Some(io::ErrorKind::ConnectionRefused) {
         NetError::Connect(format!("{host} refused the connection"))
     } else if error.is_connect() {
         NetError::Connect(format!("cannot connect to {host}: {reason}"))

@@ -4,6 +4,7 @@
 //! that comes back holds an address's path, a header or a credential.
 
 mod guard;
+mod gunzip;
 mod http;
 pub mod internet;
 mod local;

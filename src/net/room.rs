@@ -8,6 +8,8 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+use crate::envelope::NetError;
+
 /// For all bodies that are larger than [`FREE_BYTES`], from their first byte until what they hold has been read.
 pub const BODIES_BYTES_MAX: usize = 48 << 20;
 /// Nobody waits for so little; hardly a feed is longer.
@@ -95,6 +97,26 @@ impl Share {
     pub fn holds(&self) -> bool {
         self.held.is_some() || self.beyond.is_some()
     }
+}
+
+/// Memory for a body of `bytes`, beside the `held` bytes of what it is made from, taken from what all bodies share.
+///
+/// # Errors
+/// [`NetError::Crowded`], when others kept the memory until `deadline`.
+pub async fn grow(
+    body: &mut Vec<u8>,
+    bytes: usize,
+    held: usize,
+    share: &mut Share,
+    deadline: Instant,
+) -> Result<(), NetError> {
+    let read = body.len();
+    share
+        .reach(bytes.saturating_add(held), deadline)
+        .await
+        .map_err(|Crowded| NetError::Crowded { bytes: read })?;
+    body.reserve_exact(bytes.saturating_sub(read));
+    Ok(())
 }
 
 #[cfg(test)]

@@ -15,15 +15,34 @@ use crate::{
 #[derive(Debug, PartialEq, Eq)]
 pub enum StateChange {
     None,
-    Fails { reason: String },
+    Fails {
+        reason: String,
+    },
     Recovers,
-    Moves { to: String },
+    Moves {
+        to: String,
+    },
+    /// It answers, and not with all of its feed.
+    BreaksOff {
+        reason: String,
+    },
+    IsWholeAgain,
 }
 
 impl StateChange {
     pub fn of(visit: &Visit<'_>, outcome: &PollOutcome) -> StateChange {
         let state = &visit.state;
+        let was_in_part = state.failures == 0 && state.problem.is_some();
         match outcome {
+            PollOutcome::Items(Harvest {
+                in_part: Some(reason),
+                ..
+            }) => match was_in_part {
+                true => StateChange::None,
+                false => StateChange::BreaksOff {
+                    reason: reason.clone(),
+                },
+            },
             PollOutcome::Failed { problem } if state.failures == 0 => StateChange::Fails {
                 reason: problem.clone(),
             },
@@ -40,6 +59,7 @@ impl StateChange {
                     StateChange::Moves { to: to.clone() }
                 }
                 _ if state.failures > 0 => StateChange::Recovers,
+                _ if was_in_part => StateChange::IsWholeAgain,
                 _ => StateChange::None,
             },
         }
@@ -53,6 +73,10 @@ impl StateChange {
             StateChange::Recovers => {
                 tracing::info!(%feed, failures = state.failures, "feed recovers");
             }
+            StateChange::BreaksOff { reason } => {
+                tracing::warn!(%feed, %reason, "feed is read in part");
+            }
+            StateChange::IsWholeAgain => tracing::info!(%feed, "feed is read whole again"),
             StateChange::Moves { to } => {
                 tracing::info!(%feed, %to, "feed moved; asking there from now on, please correct its url");
             }

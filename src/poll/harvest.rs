@@ -76,6 +76,7 @@ fn gathered(visit: &Visit<'_>, parsed: &Parsed, validators: Validators, known: S
         unmarked,
         storm,
         announced: Announced::Unknown,
+        in_part: None,
     }
 }
 

@@ -225,6 +225,9 @@ pub struct Harvest {
     pub rhythm: Option<Rhythm>,
     /// Items were lost before this answer: the feed is asked at its interval until then.
     pub hurry_until: Option<Timestamp>,
+    /// Why this is not all of the feed: kept as the problem of a feed that answers. A first contact in part does not end it, or
+    /// the next answer would bring the rest as news.
+    pub in_part: Option<String>,
 }
 
 /// Decides what one new or edited item causes. Called inside the transaction, once for each of them.

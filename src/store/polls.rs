@@ -251,9 +251,9 @@ fn record_items(
         .prepare_cached(
             "UPDATE feed SET etag = :etag, last_modified = :last_modified, next_poll = :next, pace = :pace, not_before = :not_before,
                     max_age_s = :max_age, ttl_s = :ttl, update_s = :update, skip_hours = :skip_hours, skip_days = :skip_days,
-                    first_contact = coalesce(first_contact, :at), last_poll = :at, last_whole = iif(:whole, :at, last_whole),
+                    first_contact = coalesce(first_contact, iif(:in_part IS NULL OR last_listing IS NOT NULL, :at, NULL)), last_poll = :at, last_whole = iif(:whole, :at, last_whole),
                     last_success = :at, last_listing = :at, last_new_item = iif(:new > 0, :at, last_new_item), newest = nullif(max(coalesce(newest, 0), :newest), 0),
-                    failures = 0, failing_since = NULL, problem = NULL,
+                    failures = 0, failing_since = NULL, problem = :in_part,
                     overruns = overruns + (:hurry IS NOT NULL), hurry_until = coalesce(:hurry, iif(hurry_until <= :at, NULL, hurry_until)),
                     moved_times = iif(:moved IS NULL, 0, iif(moved_to IS :moved, moved_times + 1, 1)), moved_to = :moved
               WHERE id = :feed",
@@ -271,6 +271,7 @@ fn record_items(
                 ":skip_hours": record.wishes.skip_hours,
                 ":skip_days": record.wishes.skip_days,
                 ":whole": record.is_whole,
+                ":in_part": harvest.in_part,
                 ":newest": newest(record, harvest),
                 ":hurry": harvest.hurry_until.map(Timestamp::as_millisecond),
                 ":at": at,

@@ -658,8 +658,9 @@ fn site() -> (String, std::thread::JoinHandle<()>) {
             let (status, body) = match path.as_str() {
                 "/stop" => return,
                 "/" => ("200 OK", "<html><link rel=alternate type='application/rss+xml' title=Coast href='/coast.xml'>".to_owned()),
-                "/silent/" | "/feed" => ("200 OK", "<html><title>Nothing here".to_owned()),
-                "/coast.xml" | "/rss" => (
+                "/words" => ("200 OK\r\nlink: </none>; rel=alternate; type=application/rss+xml", "<a href='/n/7'><b>RSS</b></a>".to_owned()),
+                "/silent/" | "/feed" | "/part/of/1.html" => ("200 OK", "<html><title>Nothing here".to_owned()),
+                "/coast.xml" | "/rss" | "/part/rss.xml" | "/n/7" => (
                     "200 OK",
                     "<rss version='2.0'><channel><title>Coast &amp; News</title><language>en</language>\
                      <item><title>One</title><guid>1</guid></item></channel></rss>".to_owned(),
@@ -746,6 +747,16 @@ fn a_feed_is_found_checked_and_written_beside_the_others() {
         read("wirewatch.toml")
             .ends_with(&format!("\n[feeds.coast-news-2]\nurl = \"{site}/rss\"\n"))
     );
+
+    // In a folder above the page; behind words, where the header names nothing good.
+    for (page, feed) in [("/part/of/1.html", "/part/rss.xml"), ("/words", "/n/7")] {
+        let output = desk.run(&["feeds", "add", &format!("{site}{page}"), "--dry-run"]);
+        assert_eq!(code(&output), 0, "{page}: {}", err(&output));
+        assert!(
+            out(&output).contains(&format!("url = \"{site}{feed}\"")),
+            "{page}"
+        );
+    }
 
     desk.write("wirewatch.toml", RULES);
     let refused = desk.run(&["feeds", "add", &format!("{site}/rss")]);

@@ -285,6 +285,80 @@ async fn secrets_stay_with_their_origin() {
 }
 
 #[tokio::test]
+async fn a_body_that_breaks_off_is_there_up_to_the_break() {
+    let feed: Vec<u8> = (0..4000u32)
+        .flat_map(|number| number.wrapping_mul(2_654_435_761).to_string().into_bytes())
+        .collect();
+    let cut = |encoding| {
+        let mut whole = encode(encoding, &feed, 1);
+        whole.truncate(whole.len() / 2);
+        whole
+    };
+    let (gzip, br) = (cut("gzip"), cut("br"));
+    let half = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf";
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n64\r\n";
+    let packed_short = {
+        let head = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 99999\r\n\r\n";
+        [head.as_bytes(), &gzip].concat()
+    };
+    let server = Server::start(move |seen| match seen.path() {
+        "/short" => Answer::Bytes(half.into()),
+        "/chunked" => Answer::Bytes(chunked.into()),
+        "/gzip" => Answer::encoded("gzip", &gzip),
+        "/packed-short" => Answer::Bytes(packed_short.clone()),
+        "/br" => Answer::encoded("br", &br),
+        "/refused" => Answer::text("HTTP/1.1 404 Not Found\ncontent-length: 100\n\nhalf"),
+        _ => Answer::ok("half"),
+    })
+    .await;
+    for (path, starts, length_min, is_cut) in [
+        ("/short", &b"half"[..], 4, true),
+        ("/chunked", b"half", 4, true),
+        ("/gzip", &feed, feed.len() / 3, true),
+        ("/packed-short", &feed, feed.len() / 3, true),
+        ("/br", &feed, feed.len() / 4, true),
+        // Of no answer but the one that was asked for is the end missed.
+        ("/refused", b"half", 4, false),
+        ("/whole", b"half", 4, false),
+    ] {
+        let answer = send(get(&server.url(path))).await.unwrap();
+        assert_eq!(answer.cut.is_some(), is_cut, "{path}: {:?}", answer.cut);
+        assert!(starts.starts_with(&answer.body), "{path}");
+        assert!(
+            answer.body.len() >= length_min,
+            "{path}: {}",
+            answer.body.len()
+        );
+    }
+}
+
+#[tokio::test]
+async fn gzip_is_unpacked_whatever_it_is_called() {
+    let once = encode("gzip", b"<rss/>", 1);
+    let twice = encode("gzip", &once, 1);
+    let thrice = encode("gzip", &twice, 1);
+    let left = once.clone();
+    let server = Server::start(move |seen| match seen.path() {
+        "/unnamed" => Answer::encoded("identity", &once),
+        "/x-gzip" => Answer::encoded("x-gzip", &once),
+        "/twice" => Answer::encoded("gzip", &twice),
+        "/both" => Answer::encoded("gzip, gzip", &twice),
+        "/thrice" => Answer::encoded("gzip", &thrice),
+        _ => Answer::encoded("gzip", b"<rss/>"),
+    })
+    .await;
+    for path in ["/unnamed", "/x-gzip", "/twice", "/both", "/none"] {
+        let answer = send(get(&server.url(path))).await.unwrap();
+        assert_eq!(
+            (answer.body.as_slice(), answer.cut),
+            (&b"<rss/>"[..], None),
+            "{path}"
+        );
+    }
+    assert_eq!(send(get(&server.url("/thrice"))).await.unwrap().body, left);
+}
+
+#[tokio::test]
 async fn every_wait_ends() {
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n";
     let server = Server::start(move |seen| match seen.path() {
@@ -329,14 +403,15 @@ async fn full_listener() -> (tokio::net::TcpListener, Vec<tokio::net::TcpStream>
 
 #[tokio::test]
 async fn what_breaks_is_told_in_words() {
-    let half = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf";
+    let nothing = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n";
     let server = Server::start(move |seen| match seen.path() {
-        "/reset" => Answer::Reset(half.into()),
-        "/short" => Answer::Bytes(half.into()),
+        "/reset" => Answer::Reset(nothing.into()),
+        "/short" => Answer::Bytes(nothing.into()),
         "/silent" => Answer::Bytes(Vec::new()),
         "/ssh" => Answer::text("SSH-2.0-OpenSSH_9.2\n"),
-        "/gzip" => Answer::encoded("gzip", b"this is not gzip"),
-        "/cut-gzip" => Answer::encoded("gzip", &encode("gzip", &[7; 5000], 1)[..20]),
+        "/no-br" => Answer::encoded("br", b"this is not brotli"),
+        "/corrupt" => Answer::encoded("gzip", &[&[0x1F, 0x8B, 8, 0], &[0xFF; 40][..]].concat()),
+        "/cut-gzip" => Answer::encoded("gzip", &encode("gzip", &[7; 5000], 1)[..11]),
         "/compress" => Answer::encoded("compress", b"xyz"),
         "/utf-8" => Answer::encoded("UTF-8", b"<rss/>"),
         "/ftp" => Answer::redirect(302, "ftp://example.org/feed"),
@@ -349,7 +424,8 @@ async fn what_breaks_is_told_in_words() {
         ("/short?s3cret", "cannot read the body from"),
         ("/silent?s3cret", "no answer from"),
         ("/ssh", "no answer from"),
-        ("/gzip", "cannot read the body from"),
+        ("/no-br", "cannot read the body from"),
+        ("/corrupt", "cannot read the body from"),
         ("/cut-gzip", "cannot read the body from"),
         ("/compress", "sent the encoding \"compress\""),
     ] {

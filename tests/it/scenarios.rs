@@ -221,6 +221,58 @@ async fn a_feed_that_fails_backs_off_and_recovers_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_feed_that_breaks_off_gives_what_came_and_is_asked_for_the_rest() {
+    let mut world = World::new(&["coast-news"], &["desk"]).await;
+    let state = async |world: &World| {
+        let states = world.store().feed_states().await.unwrap();
+        let state = &states["coast-news"];
+        (state.failures, state.problem.clone())
+    };
+    world.start().await;
+    world.pass(2 * MINUTE).await;
+    world.feed_is("coast-news", Mood::BreaksOff);
+    let long = "Another signal that is long ".repeat(20);
+    world.publish("coast-news", "1", long.trim());
+    world.publish("coast-news", "2", "A signal");
+    world.pass(10 * MINUTE).await;
+    let (failures, problem) = state(&world).await;
+    assert_eq!(failures, 0, "{problem:?}");
+    assert_eq!(world.titles("desk"), ["A signal"]);
+    assert!(problem.unwrap().contains("it hung up"));
+    let asked = world.requests("coast-news").split_off(4);
+    assert!(asked.len() > 5 && asked.iter().all(|asked| !asked.is_conditional));
+    world.feed_is("coast-news", Mood::Well);
+    world.pass(2 * MINUTE).await;
+    assert_eq!(world.titles("desk").len(), 2);
+    assert_eq!(state(&world).await, (0, None));
+    // Nothing but its beginning is no answer.
+    world.feed_is("coast-news", Mood::BreaksOff);
+    world.edit("coast-news", Vec::clear);
+    world.pass(5 * MINUTE).await;
+    let (failures, problem) = state(&world).await;
+    assert!(failures > 0 && problem.unwrap().contains("it hung up"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_contact_that_breaks_off_is_no_whole_one() {
+    let mut world = World::new(&["archive"], &["desk"]).await;
+    for day in 0..30 {
+        let published = time::before(world.now(), (day + 3) * 24 * HOUR);
+        let title = format!("A signal {day} days ago");
+        world.publish_dated("archive", &day.to_string(), &title, published);
+    }
+    world.feed_is("archive", Mood::BreaksOff);
+    world.start().await;
+    world.pass(MINUTE / 2).await;
+    world.feed_is("archive", Mood::Well);
+    world.pass(HOUR).await;
+    assert_eq!(world.titles("desk"), [""; 0]);
+    world.publish("archive", "new", "A signal");
+    world.pass(HOUR).await;
+    assert_eq!(world.titles("desk"), ["A signal"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_feed_that_is_gone_is_not_asked_again() {
     let mut world = World::new(&["coast-news"], &[]).await;
     world.feed_is("coast-news", Mood::Answers(410));

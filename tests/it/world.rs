@@ -70,6 +70,8 @@ pub enum Mood {
     Lies,
     /// A page that is no feed.
     Page,
+    /// The connection closes when half of the document is there.
+    BreaksOff,
     /// Takes the connection and says nothing.
     Hangs,
 }
@@ -216,7 +218,7 @@ impl ScriptedNet {
                 target = feed.to_owned();
             }
             Mood::Lies => response.status = 304,
-            Mood::Well | Mood::LosesAnswers | Mood::Page | Mood::Hangs => {}
+            Mood::Well | Mood::LosesAnswers | Mood::Page | Mood::BreaksOff | Mood::Hangs => {}
         }
         if host == "feeds" {
             let server = &script.feeds[&target];
@@ -239,6 +241,10 @@ impl ScriptedNet {
                     false => {
                         response.headers.push(("etag".to_owned(), etag));
                         response.body = server.document().into_bytes();
+                        if mood == Mood::BreaksOff {
+                            response.body.truncate(response.body.len() / 2);
+                            response.cut = Some("it hung up".to_owned());
+                        }
                     }
                 }
             }

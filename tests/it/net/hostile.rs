@@ -16,7 +16,10 @@ async fn told(answer: Vec<u8>) -> String {
     let mut request = get(&server.url("/"));
     request.limits.total = Duration::from_secs(5);
     let told = match super::send(request).await {
-        Ok(response) => format!("{}, {} bytes", response.status, response.body.len()),
+        Ok(response) => {
+            let end = if response.cut.is_some() { ", cut" } else { "" };
+            format!("{}, {} bytes{end}", response.status, response.body.len())
+        }
         Err(error) => error.to_string().replace(&server.address.to_string(), "it"),
     };
     assert!(begun.elapsed() < Duration::from_secs(10), "{told}");
@@ -57,7 +60,7 @@ async fn answers_that_lie_or_flood() {
         (
             "a length that is never sent",
             ok("content-length: 1000000\r\n\r\nhi"),
-            "cannot read the body from it",
+            "200, 2 bytes, cut",
         ),
         (
             "more than its length",
@@ -67,7 +70,7 @@ async fn answers_that_lie_or_flood() {
         (
             "a chunk beyond all",
             ok("transfer-encoding: chunked\r\n\r\nffffffffffffffff\r\nhi"),
-            "cannot read the body from it",
+            "200, 2 bytes, cut",
         ),
         (
             "a chunk that is none",
@@ -88,7 +91,7 @@ async fn answers_that_lie_or_flood() {
                 "transfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n{}",
                 filler("x", 1 << 20)
             )),
-            "cannot read the body from it",
+            "200, 2 bytes, cut",
         ),
         (
             "a header without end",
@@ -105,11 +108,7 @@ async fn answers_that_lie_or_flood() {
             b"HTTP/1.1 99 No\r\n\r\n".to_vec(),
             "no answer from it",
         ),
-        (
-            "compressed twice",
-            twice_in_one,
-            "it sent the encoding \"gzip, gzip\"",
-        ),
+        ("compressed twice", twice_in_one, bodies_max),
         (
             "an address without end",
             format!(
