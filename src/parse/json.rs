@@ -1,7 +1,10 @@
 //! JSON Feed 1.0 and 1.1, and items as JSON Lines.
 //!
 //! Read value by value into place, so that a document cut in its middle gives the items before the cut, one odd value
-//! (a number where a text belongs) costs only itself, and memory is bounded by what is kept.
+//! (a number where a text belongs) costs only itself, and memory is bounded by what is kept. What breaks JSON's rules is
+//! mended and read once more.
+
+mod mend;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -24,25 +27,58 @@ use super::{
 /// # Errors
 /// What is wrong with the document, where no item could be read.
 pub fn read(text: &str, url: &str) -> Result<Parsed, Fault> {
-    let mut parsed = Parsed::default();
-    let mut feed = FeedReader {
-        parsed: &mut parsed,
-        base: link::base(url, None),
-        is_feed: false,
-        items_seen: 0,
-    };
-    let mut json = serde_json::Deserializer::from_str(text.trim_start_matches('\u{FEFF}'));
-    let outcome = Part::Feed(&mut feed).deserialize(&mut json);
-    let is_feed = feed.is_feed;
-    match outcome {
-        Ok(()) if is_feed => Ok(parsed),
-        Ok(()) => Err(Fault::NotAFeed),
-        Err(_) if !parsed.items.is_empty() => {
-            parsed.is_partial = true;
-            Ok(parsed)
+    let text = text.trim_start_matches('\u{FEFF}').trim_start();
+    let strict = Outcome::of(text, url);
+    let is_mendable =
+        text.starts_with('{') && (strict.error.as_ref()).is_some_and(|error| error.is_syntax());
+    if !is_mendable {
+        return strict.result();
+    }
+    let mended = Outcome::of(&mend::mended(text), url);
+    // Where mending helps nothing, the first fault is the one that stands in the document.
+    match mended.parsed.items.len() > strict.parsed.items.len() || mended.error.is_none() {
+        true => mended.result(),
+        false => strict.result(),
+    }
+}
+
+/// What one reading gave.
+struct Outcome {
+    parsed: Parsed,
+    is_feed: bool,
+    error: Option<serde_json::Error>,
+}
+
+impl Outcome {
+    fn of(text: &str, url: &str) -> Outcome {
+        let mut parsed = Parsed::default();
+        let mut feed = FeedReader {
+            parsed: &mut parsed,
+            base: link::base(url, None),
+            is_feed: false,
+            items_seen: 0,
+        };
+        let mut json = serde_json::Deserializer::from_str(text);
+        let outcome = Part::Feed(&mut feed).deserialize(&mut json);
+        let is_feed = feed.is_feed;
+        Outcome {
+            parsed,
+            is_feed,
+            error: outcome.err(),
         }
-        Err(error) if is_feed => Err(Fault::Broken(error.to_string())),
-        Err(_) => Err(Fault::NotAFeed),
+    }
+
+    fn result(mut self) -> Result<Parsed, Fault> {
+        match self.error {
+            None if self.is_feed => Ok(self.parsed),
+            None => Err(Fault::NotAFeed),
+            Some(_) if !self.parsed.items.is_empty() => {
+                self.parsed.is_partial = true;
+                Ok(self.parsed)
+            }
+            Some(error) if self.is_feed => Err(Fault::Broken(error.to_string())),
+            Some(_) => Err(Fault::NotAFeed),
+        }
     }
 }
 

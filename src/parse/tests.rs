@@ -158,8 +158,8 @@ fn what_is_no_feed_says_what_it_is() {
             "a broken feed: it holds an item and breaks off before its end",
         ),
         (
-            "{\"version\":\"https://jsonfeed.org/version/1\",\"items\":[{\"id\":1e999}]}",
-            "a broken feed: number out of range at line 1 column 64",
+            "{\"version\":\"https://jsonfeed.org/version/1\",\"items\":[{\"id\" 1}]}",
+            "a broken feed: expected `:` at line 1 column 60",
         ),
     ] {
         let error = read(body.as_bytes()).unwrap_err();
@@ -179,6 +179,38 @@ fn a_sound_feed_without_items_is_no_error() {
             (parsed.items.len(), parsed.is_partial, &*parsed.title),
             (0, false, "t")
         );
+    }
+}
+
+#[test]
+fn json_with_slips_gives_all_its_items() {
+    for (first, title) in [
+        (r#"{"id":"1","title":"Fire \ud83d"}"#, "Fire \u{FFFD}"),
+        (r#"{"id":"1","title":"\ude00Fire"}"#, "\u{FFFD}Fire"),
+        (
+            "{\"id\":\"1\",\"title\":\"Fire\tin\nport\"}",
+            "Fire in port",
+        ),
+        (r#"{"id":"1","title":"Fire",}"#, "Fire"),
+        (r#"{"id":"1","title":"It\'s","_x":NaN}"#, "It's"),
+    ] {
+        for (before, after) in [("", ""), (r#"{"id":"0","title":"x"},"#, ","), ("", ",,")] {
+            let body = format!(
+                r#"{{"version":"https://jsonfeed.org/version/1.1","items":[{before}{first},{{"id":"3","title":"last"}}{after}]}}"#
+            );
+            let parsed = read(body.as_bytes()).unwrap();
+            assert!(!parsed.is_partial, "{body}");
+            let titles: Vec<&str> = parsed.items.iter().map(|item| &*item.title).collect();
+            assert!(titles.ends_with(&[title, "last"]), "{body}: {titles:?}");
+            assert_eq!(titles.len(), 2 + usize::from(!before.is_empty()), "{body}");
+        }
+        // Cut as well: what stands before the cut is read.
+        let body = format!(
+            r#"{{"version":"https://jsonfeed.org/version/1.1","items":[{first},{{"id":"3","ti"#
+        );
+        let parsed = read(body.as_bytes()).unwrap();
+        assert!(parsed.is_partial, "{body}");
+        assert_eq!((parsed.items.len(), &*parsed.items[0].title), (1, title));
     }
 }
 
