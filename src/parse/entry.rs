@@ -85,15 +85,7 @@ impl Entry {
     }
 
     pub fn author(&mut self, name: String) {
-        let author = &mut self.item.author;
-        let fits = author.len() + name.len() + 2 <= AUTHOR_BYTES_MAX;
-        if name.is_empty() || !fits || author.split(", ").any(|known| known == name) {
-            return;
-        }
-        if !author.is_empty() {
-            author.push_str(", ");
-        }
-        author.push_str(&name);
+        add_author(&mut self.item.author, &name);
     }
 
     pub fn category(&mut self, name: String) {
@@ -135,6 +127,18 @@ impl Entry {
         item.published = self.published.1;
         item
     }
+}
+
+/// Adds a name to a list of authors, once.
+pub fn add_author(authors: &mut String, name: &str) {
+    let fits = authors.len() + name.len() + 2 <= AUTHOR_BYTES_MAX;
+    if name.is_empty() || !fits || authors.split(", ").any(|known| known == name) {
+        return;
+    }
+    if !authors.is_empty() {
+        authors.push_str(", ");
+    }
+    authors.push_str(name);
 }
 
 /// Whether an item has nothing that could tell it from another.

@@ -15,7 +15,7 @@ use crate::{
 
 use super::{
     Parsed, date,
-    entry::{Entry, Rank, is_nameless},
+    entry::{Entry, Rank, add_author, is_nameless},
     identity::identity,
     lang,
     limits::*,
@@ -258,6 +258,15 @@ fn read_feed<'de, A: MapAccess<'de>>(
                 let absolute = hubs.iter().map(|hub| link::absolute(hub, None));
                 let hubs = absolute.filter(|hub| !hub.is_empty()).take(HUBS_MAX);
                 feed.parsed.hints.hubs = hubs.collect();
+                continue;
+            }
+            "author" | "authors" => {
+                let mut names = Vec::new();
+                map.next_value_seed(Part::Names(&mut names))?;
+                for name in names {
+                    let name = plain_within(&name, AUTHOR_BYTES_MAX);
+                    add_author(&mut feed.parsed.author, &name);
+                }
                 continue;
             }
             "version" | "title" | "home_page_url" | "feed_url" | "language" => {

@@ -238,6 +238,7 @@ impl<'a> Reader<'a> {
             // Other vocabularies nest their own: `media:group`.
             (OtherTitle | OtherSummary, _, true) => parent != Aside,
             (Title, Source | Aside, true) | (Name, Author, true) => true,
+            (Name, Author, false) => self.is_atom && self.is_of_feed(),
             (Hour | Day, ..) => true,
             (_, Item, true) | (_, Feed, false) => true,
             _ => false,
@@ -262,6 +263,12 @@ impl<'a> Reader<'a> {
             single: None,
         });
         self.buffer.clear();
+    }
+
+    /// Whether the element just opened stands in one that stands in the feed itself.
+    fn is_of_feed(&self) -> bool {
+        let outer = self.stack.iter().rev().nth(2).map(|frame| frame.element);
+        outer == Some(Element::Feed)
     }
 
     /// A tag within a text: markup of that text. False where the text must have ended before.

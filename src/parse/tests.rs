@@ -214,6 +214,45 @@ fn json_with_slips_gives_all_its_items() {
     }
 }
 
+#[test]
+fn items_without_an_author_have_the_feeds() {
+    for (body, want) in [
+        (
+            "<feed xmlns='http://www.w3.org/2005/Atom'><title>t</title><author><name>Ann</name><uri>u</uri></author>\
+             <author><name>Ben</name></author><entry><title>1</title></entry>\
+             <entry><title>2</title><author><name>Cy</name></author></entry></feed>",
+            ["Ann, Ben", "Cy"],
+        ),
+        // It may stand behind the entries.
+        (
+            "<feed xmlns='http://www.w3.org/2005/Atom'><entry><title>1</title></entry><entry><title>2</title></entry>\
+             <author><name>Ann</name></author></feed>",
+            ["Ann", "Ann"],
+        ),
+        (
+            "{\"version\":\"https://jsonfeed.org/version/1\",\"author\":{\"name\":\"Ann\"},\"items\":[{\"id\":\"1\"},\
+             {\"id\":\"2\",\"author\":{\"name\":\"Cy\"}}]}",
+            ["Ann", "Cy"],
+        ),
+        (
+            "{\"version\":\"https://jsonfeed.org/version/1.1\",\"items\":[{\"id\":\"1\"},{\"id\":\"2\"}],\
+             \"authors\":[{\"name\":\"Ann\"},{\"name\":\"Ben\"}]}",
+            ["Ann, Ben", "Ann, Ben"],
+        ),
+        // An RSS channel's editor wrote none of its items.
+        (
+            "<rss><channel><managingEditor>ed@a.example (Ed)</managingEditor><author>x</author>\
+             <image><author><name>Pic</name></author></image>\
+             <item><title>1</title></item><item><title>2</title></item></channel></rss>",
+            ["", ""],
+        ),
+    ] {
+        let parsed = read(body.as_bytes()).unwrap();
+        let authors: Vec<&str> = parsed.items.iter().map(|item| &*item.author).collect();
+        assert_eq!(authors, want, "{body}");
+    }
+}
+
 fn rss(items: impl Iterator<Item = String>) -> String {
     format!(
         "<rss><channel>{}</channel></rss>",

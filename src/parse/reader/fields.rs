@@ -5,7 +5,7 @@ use crate::text::html;
 use super::{
     super::{
         date,
-        entry::Rank,
+        entry::{Rank, add_author},
         hints::{self, Unit},
         lang,
         limits::*,
@@ -97,6 +97,7 @@ impl<'a> Reader<'a> {
             match capture.element {
                 Title if parsed.title.is_empty() => parsed.title = rich(TITLE_BYTES_MAX),
                 Link if parsed.site.is_empty() => parsed.site = link::absolute(written, base),
+                Name => add_author(&mut parsed.author, &name(AUTHOR_BYTES_MAX)),
                 Language => parsed.lang = lang::primary(written).or(parsed.lang.take()),
                 Ttl => hints.ttl = hints::minutes(written),
                 Hour => hints.skip_hours |= hints::hour(written),
