@@ -13,7 +13,10 @@ pub struct Entry {
     picture_title: String,
     other_summary: String,
     link: String,
+    /// An alternate for people has been seen.
+    has_page: bool,
     permalink: String,
+    origin: String,
     published: (Rank, Option<Timestamp>),
 }
 
@@ -72,6 +75,24 @@ impl Entry {
         }
     }
 
+    /// A link that says what it leads to: of several pages for people the first, the others are its translations and
+    /// prints.
+    pub fn alternate(&mut self, url: String, is_html: bool) {
+        if !self.has_page {
+            self.has_page = is_html && !url.is_empty();
+            self.link(url, is_html);
+        }
+    }
+
+    /// The page behind a redirector that counts readers: better than any link, and still there when the redirector is not.
+    pub fn origin(&mut self, url: String) {
+        fill(&mut self.origin, url);
+    }
+
+    pub fn has_link(&self) -> bool {
+        !self.link.is_empty()
+    }
+
     /// An id that is an address: the page where no link says otherwise.
     pub fn permalink(&mut self, url: String) {
         fill(&mut self.permalink, url);
@@ -120,10 +141,9 @@ impl Entry {
         if item.summary.is_empty() && item.content.is_empty() {
             fill(&mut item.title, self.picture_title);
         }
-        item.url = match self.link.is_empty() {
-            true => self.permalink,
-            false => self.link,
-        };
+        for url in [self.origin, self.link, self.permalink] {
+            fill(&mut item.url, url);
+        }
         item.published = self.published.1;
         item
     }

@@ -51,6 +51,7 @@ pub fn read(text: &str, url: &str) -> Reading {
         entry: None,
         item_from: 0,
         is_atom: false,
+        is_behind_empty_link: false,
         reading: Reading::default(),
     };
     reader.bases.extend(link::base(url, None));
@@ -86,6 +87,8 @@ struct Reader<'a> {
     /// Where the item begins in the document.
     item_from: usize,
     is_atom: bool,
+    /// The last tag was a link that held nothing.
+    is_behind_empty_link: bool,
     reading: Reading,
 }
 
@@ -121,6 +124,7 @@ impl<'a> Reader<'a> {
     }
 
     fn open(&mut self, tag: Tag<'a>) {
+        self.is_behind_empty_link = false;
         if self.capture.is_some() && self.open_in_text(&tag) {
             return;
         }
@@ -152,6 +156,7 @@ impl<'a> Reader<'a> {
         // A link with its address in an attribute has no content; where it was never closed, its neighbours follow.
         let is_whole = matches!(element, Element::Link | Element::Anchor) && self.capture.is_none();
         if tag.is_empty || is_whole {
+            self.is_behind_empty_link = element == Element::Link && self.capture.is_some();
             self.end_text();
             self.pop();
         }
@@ -325,7 +330,7 @@ impl<'a> Reader<'a> {
 
     fn content(&mut self, text: &'a str, is_literal: bool) {
         let Some(capture) = &mut self.capture else {
-            return;
+            return self.stray_text(text);
         };
         let needs_copy = !is_literal && memchr::memchr(b'&', text.as_bytes()).is_some();
         let is_first = self.buffer.is_empty() && capture.single.is_none();
@@ -350,6 +355,7 @@ impl<'a> Reader<'a> {
     }
 
     fn close(&mut self, name: &'a str) {
+        self.is_behind_empty_link = false;
         if let Some(capture) = &mut self.capture {
             if same_name(name, capture.name) {
                 if capture.nested > 0 {

@@ -1,5 +1,7 @@
 //! Whole documents: each feed of `tests/data/feeds` beside its golden reading, and what holds for every document.
 
+mod wild;
+
 use super::*;
 
 /// A feed beside its golden reading. A new feed gets an empty golden file; the failing test shows what to judge and keep.

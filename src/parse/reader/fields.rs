@@ -35,11 +35,14 @@ impl<'a> Reader<'a> {
         let mut href = None;
         let (mut rel, mut kind) = ("", "");
         for (name, value) in xml::Attributes(tag.attributes).take(ATTRIBUTES_MAX) {
-            match name.rsplit(':').next().unwrap_or(name) {
-                "href" | "HREF" | "resource" => href = Some(self.unescaped(value)),
-                "rel" => rel = value,
-                "type" => kind = value,
-                _ => {}
+            let name = name.rsplit(':').next().unwrap_or(name);
+            let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
+            if is("href") || name == "resource" {
+                href = Some(self.unescaped(value));
+            } else if is("rel") {
+                rel = value.trim();
+            } else if is("type") {
+                kind = value;
             }
         }
         let Some(href) = href else { return false };
@@ -48,9 +51,10 @@ impl<'a> Reader<'a> {
         // Atom's registered relations may be written as addresses.
         let rel = rel
             .strip_prefix("http://www.iana.org/assignments/relation/")
-            .unwrap_or(rel);
-        match (rel, &mut self.entry) {
-            ("" | "alternate", Some(entry)) => entry.link(url, is_html),
+            .unwrap_or(rel)
+            .to_ascii_lowercase();
+        match (&*rel, &mut self.entry) {
+            ("" | "alternate", Some(entry)) => entry.alternate(url, is_html),
             (_, Some(_)) => {}
             ("" | "alternate", None) if self.reading.parsed.site.is_empty() => {
                 self.reading.parsed.site = url;
@@ -65,6 +69,19 @@ impl<'a> Reader<'a> {
             _ => {}
         }
         true
+    }
+
+    /// Text where none belongs: the address behind `<link/>`, which is what an HTML serializer makes of a link.
+    pub(super) fn stray_text(&mut self, text: &'a str) {
+        if !std::mem::take(&mut self.is_behind_empty_link) {
+            return;
+        }
+        let url = link::absolute(&self.unescaped(text), None);
+        match &mut self.entry {
+            Some(entry) if !entry.has_link() => entry.link(url, true),
+            None if self.reading.parsed.site.is_empty() => self.reading.parsed.site = url,
+            _ => {}
+        }
     }
 
     /// Atom's `term` and `label`.
@@ -123,6 +140,7 @@ impl<'a> Reader<'a> {
             OtherSummary => entry.other_summary(rich(SUMMARY_BYTES_MAX)),
             Content => entry.content(rich(CONTENT_BYTES_MAX)),
             Link => entry.link(link::absolute(written, base), true),
+            Origin => entry.origin(link::absolute(written, None)),
             Guid => {
                 let claim = xml::attribute(capture.attributes, |name| {
                     name.eq_ignore_ascii_case("ispermalink")
