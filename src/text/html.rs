@@ -119,7 +119,7 @@ impl<'a> Walk<'a> {
                 memmem::find(&rest.as_bytes()[2..], b"-->").map(|n| n + 2),
                 3,
             )
-        } else if rest.starts_with("<![CDATA[") {
+        } else if (rest.get(..9)).is_some_and(|start| start.eq_ignore_ascii_case("<![CDATA[")) {
             let end = memmem::find(rest.as_bytes(), b"]]>").unwrap_or(rest.len());
             self.out.text(&rest[9..end]);
             (Some(end), 3)

@@ -97,3 +97,18 @@ fn an_address_behind_an_empty_link_is_its_address() {
         assert_eq!((&*found.url, &*found.summary), (want, "d"), "{item}");
     }
 }
+
+#[test]
+fn markup_in_an_attribute_hides_no_neighbour() {
+    for item in [
+        "<media:content url='x' title=\"<b>cap</b>\"/><link>https://a.example/1</link>",
+        "<atom:link rel=\"alternate\" title=\"a < b\" href=\"https://a.example/1\"/>",
+    ] {
+        let found = item_of(&format!("{item}<description><![cdata[d]]></description>"));
+        assert_eq!(
+            (&*found.url, &*found.summary),
+            ("https://a.example/1", "d"),
+            "{item}"
+        );
+    }
+}
