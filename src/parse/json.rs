@@ -10,7 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use crate::{
     model::Item,
-    text::html::{plain_within, to_text_within},
+    text::html::{plain_within, title_within, to_text_within},
 };
 
 use super::{
@@ -279,7 +279,7 @@ fn read_feed<'de, A: MapAccess<'de>>(
         let parsed = &mut *feed.parsed;
         match &*key {
             "version" => feed.is_feed |= text.contains("jsonfeed.org/version"),
-            "title" => parsed.title = to_text_within(&text, TITLE_BYTES_MAX),
+            "title" => parsed.title = title_within(&text, TITLE_BYTES_MAX),
             "home_page_url" => parsed.site = link::absolute(&text, feed.base.as_ref()),
             "feed_url" => parsed.hints.self_url = link::absolute(&text, feed.base.as_ref()),
             "language" => parsed.lang = lang::primary(&text),
@@ -310,7 +310,7 @@ fn read_entry<'de, A: MapAccess<'de>>(
             }
             "url" => entry.link(link::absolute(&text, base), true),
             "external_url" => entry.link(link::absolute(&text, base), false),
-            "title" => entry.title(to_text_within(&text, TITLE_BYTES_MAX)),
+            "title" => entry.title(title_within(&text, TITLE_BYTES_MAX)),
             "summary" => entry.item.summary = to_text_within(&text, SUMMARY_BYTES_MAX),
             "content_html" => entry.content(to_text_within(&text, CONTENT_BYTES_MAX)),
             "content_text" => entry.content(plain_within(&text, CONTENT_BYTES_MAX)),
@@ -387,7 +387,7 @@ impl<'de> Visitor<'de> for &mut Line {
                 "id" => item.id = plain_within(&text, usize::MAX),
                 "title" => {
                     self.has_title = true;
-                    item.title = to_text_within(&text, TITLE_BYTES_MAX);
+                    item.title = title_within(&text, TITLE_BYTES_MAX);
                 }
                 "summary" => item.summary = to_text_within(&text, SUMMARY_BYTES_MAX),
                 "content" => item.content = to_text_within(&text, CONTENT_BYTES_MAX),

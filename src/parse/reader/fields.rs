@@ -101,11 +101,12 @@ impl<'a> Reader<'a> {
         use Element::*;
         let base = self.bases.last().or_else(|| self.bases.first());
         let rich = |bytes_max: usize| {
-            let is_content = capture.element == Content;
-            match capture.form {
-                Form::Inline => html::to_text_within(raw, bytes_max),
-                form => form.read(written, capture.has_markup, is_content, bytes_max),
-            }
+            let text = match capture.form {
+                Form::Inline => raw,
+                _ => written,
+            };
+            let form = capture.form;
+            form.read(capture.element, text, capture.has_markup, bytes_max)
         };
         let name = |bytes_max: usize| html::to_text_within(written, bytes_max);
         let Some(entry) = &mut self.entry else {
