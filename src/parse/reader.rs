@@ -5,6 +5,7 @@
 //! nesting closes what it must; what was read before a break is kept. The stack is a vector of bounded depth.
 
 mod fields;
+mod slips;
 
 use std::borrow::Cow;
 
@@ -22,6 +23,7 @@ use super::{
     written::{Form, unescape},
     xml::{self, Piece, Pieces, Tag},
 };
+use slips::{is_bare, is_neighbour, is_slip};
 
 /// What the pass over one document found.
 #[derive(Debug, Default)]
@@ -112,6 +114,8 @@ struct Capture<'a> {
     /// Elements of the same name open within it.
     nested: usize,
     has_markup: bool,
+    /// Its closing tag was seen to come: what stands before it is its own.
+    is_closed: bool,
     /// The text, while it is one piece that needs no copy; `buffer` otherwise.
     single: Option<&'a str>,
 }
@@ -265,6 +269,7 @@ impl<'a> Reader<'a> {
             from: self.pieces.piece_end(),
             nested: 0,
             has_markup: false,
+            is_closed: false,
             single: None,
         });
         self.buffer.clear();
@@ -295,7 +300,12 @@ impl<'a> Reader<'a> {
             self.end_text();
             return false;
         }
+        let is_neighbour = is_neighbour(capture.element, element) && self.was_never_closed(tag);
+        let Some(capture) = &mut self.capture else {
+            return false;
+        };
         let cannot_be_within = match element {
+            _ if is_neighbour => true,
             Element::Item | Element::Guid | Element::Published => capture.form != Form::Inline,
             // Below a description they may be HTML's own; below a title they are its neighbours.
             Element::Link | Element::Summary | Element::Content => {
@@ -366,6 +376,11 @@ impl<'a> Reader<'a> {
                 self.pop();
                 return;
             }
+            if capture.nested == 0 && is_slip(name, capture.name) {
+                self.end_text();
+                self.pop();
+                return;
+            }
             // The end of what the text stands in ends the text; any other tag is its markup.
             let element = self.scopes.element(name);
             let ends_the_text = matches!(element, Element::Item | Element::Feed)
@@ -418,11 +433,8 @@ impl<'a> Reader<'a> {
         let mut item = entry.finish();
         let source = &self.text[self.item_from..self.pieces.piece_from().max(self.item_from)];
         if is_nameless(&item) {
-            // An author or a category alone is still an item; one without any element or attribute is none.
-            let is_empty = source.trim_end().ends_with('>')
-                && source.matches('<').count() < 2
-                && !source.contains('=');
-            if is_empty || source.is_empty() {
+            // An author or a category alone is still an item; where nothing stands there is none.
+            if is_bare(source) {
                 return;
             }
             item.id = identity::hashed(source);

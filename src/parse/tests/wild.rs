@@ -112,3 +112,102 @@ fn markup_in_an_attribute_hides_no_neighbour() {
         );
     }
 }
+
+#[test]
+fn what_was_never_closed_ends_at_its_neighbour() {
+    for (item, categories, author) in [
+        (
+            "<link>https://a.example/1<description>d</description>",
+            &[][..],
+            "",
+        ),
+        (
+            "<description>d</description><category>x<link>https://a.example/1</link>",
+            &["x"],
+            "",
+        ),
+        (
+            "<description>d</description><category>x<category>y<link>https://a.example/1</link><category>z</category>",
+            &["x", "y", "z"],
+            "",
+        ),
+        (
+            "<dc:creator>Ann<link>https://a.example/1</link><description>d</description>",
+            &[],
+            "Ann",
+        ),
+        // A slip of the pen in the closing tag.
+        (
+            "<link>https://a.example/1</lnik><description>d</descripton>",
+            &[],
+            "",
+        ),
+        (
+            "<link>https://a.example/1</llink><category>x</catagory><description>d</description>",
+            &["x"],
+            "",
+        ),
+        // What is closed holds what stands in it.
+        (
+            "<author>Ann <link>u</link></author><link>https://a.example/1</link><description>d</description>",
+            &[],
+            "Ann u",
+        ),
+        (
+            "<category><b>x</b> <title>y</title></category><link>https://a.example/1</link><description>d</description>",
+            &["x y"],
+            "",
+        ),
+    ] {
+        let found = item_of(&format!(
+            "<title>One</titel>{item}<guid isPermaLink='false'>1</guid>"
+        ));
+        assert_eq!(
+            (&*found.title, &*found.url, &*found.summary, &*found.id),
+            ("One", "https://a.example/1", "d", "1"),
+            "{item}"
+        );
+        assert_eq!(found.categories, categories, "{item}");
+        assert_eq!(found.author, author, "{item}");
+    }
+    // Other closing tags do not end a text.
+    let found = item_of("<title>a</tile-x>b</b> c</code></title>");
+    assert_eq!(found.title, "ab c");
+}
+
+#[test]
+fn an_item_in_which_nothing_stands_is_none() {
+    for (items, count) in [
+        ("<item><nothing/></item>", 0),
+        ("<item>\n<a><b> </b></a><!-- x --></item>", 0),
+        ("<item><author>Ann</author></item>", 1),
+        ("<item><media:content url='x'/></item>", 1),
+        ("<item>text</item>", 1),
+    ] {
+        let body = rss(["<item><title>t</title></item>".to_owned(), items.to_owned()].into_iter());
+        assert_eq!(
+            read(body.as_bytes()).unwrap().items.len(),
+            1 + count,
+            "{items}"
+        );
+    }
+    assert!(read(b"<foo><item><nothing/></item></foo>").is_err());
+}
+
+#[test]
+fn headlines_may_speak_of_elements() {
+    assert_eq!(
+        item_of("<title>How &lt;script&gt; works in Homs</title>").title,
+        "How <script> works in Homs"
+    );
+    assert_eq!(
+        item_of("<title>&lt;script&gt;x()&lt;/script&gt;Fire</title>").title,
+        "Fire"
+    );
+    let json =
+        r#"{"version":"https://jsonfeed.org/version/1","items":[{"title":"How <script> works"}]}"#;
+    assert_eq!(
+        read(json.as_bytes()).unwrap().items[0].title,
+        "How <script> works"
+    );
+}
