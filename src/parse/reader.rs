@@ -31,7 +31,7 @@ pub struct Reading {
     pub parsed: Parsed,
     /// The name of the outermost element, lower case, without prefix.
     pub root: String,
-    /// An element that only feeds have was seen.
+    /// An element that only feeds have was seen, or an item in which something stands.
     pub is_feed: bool,
     /// Openings of items seen, kept or not.
     pub items_seen: usize,
@@ -183,7 +183,6 @@ impl<'a> Reader<'a> {
 
     fn open_item(&mut self, tag: &Tag<'a>) {
         self.reading.items_seen += 1;
-        self.reading.is_feed = true;
         if self.entry.is_some() {
             let item_at = self
                 .stack
@@ -440,6 +439,7 @@ impl<'a> Reader<'a> {
             item.id = identity::hashed(source);
         }
         parsed.items.push(item);
+        self.reading.is_feed = true;
         if parsed.items.len() >= ITEMS_MAX * 2 {
             parsed.keep_newest(ITEMS_MAX);
         }
@@ -469,6 +469,7 @@ impl<'a> Reader<'a> {
     fn finish(mut self) -> Reading {
         let is_cut = self.capture.is_some() || self.pieces.is_cut || !self.stack.is_empty();
         if is_cut {
+            self.reading.is_feed |= self.entry.is_some();
             // The rest of this item is still to come: kept now, it would be known and never read whole.
             self.entry = None;
         }

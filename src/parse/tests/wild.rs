@@ -191,7 +191,18 @@ fn an_item_in_which_nothing_stands_is_none() {
             "{items}"
         );
     }
-    assert!(read(b"<foo><item><nothing/></item></foo>").is_err());
+    for (body, want) in [
+        (
+            "<foo><item><nothing/></item></foo>",
+            "not a feed: it is XML that begins with <foo>",
+        ),
+        (
+            "<foo><item><title>Ha",
+            "a broken feed: it holds an item and breaks off before its end",
+        ),
+    ] {
+        assert_eq!(read(body.as_bytes()).unwrap_err().to_string(), want);
+    }
 }
 
 #[test]
