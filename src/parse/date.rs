@@ -37,9 +37,25 @@ fn standard(text: &str) -> Option<Timestamp> {
     const RFC_2822: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
     let at: Timestamp = match text.as_bytes().get(4) {
         Some(b'-') => text.parse().ok()?,
+        // It takes every other name for UTC.
+        _ if has_other_zone(text) => return None,
         _ => RFC_2822.parse_timestamp(text).ok()?,
     };
     can_be(Offset::UTC.to_datetime(at).date()).then_some(at)
+}
+
+/// Whether the text ends with a zone's name that RFC 822 does not have.
+fn has_other_zone(text: &str) -> bool {
+    let name = text
+        .rsplit(|c: char| !c.is_ascii_alphabetic())
+        .next()
+        .unwrap_or_default();
+    let is_standard = [
+        "GMT", "UTC", "UT", "Z", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT",
+    ]
+    .iter()
+    .any(|zone| name.eq_ignore_ascii_case(zone));
+    !name.is_empty() && !is_standard
 }
 
 fn can_be(date: civil::Date) -> bool {
@@ -88,24 +104,24 @@ impl Reading {
         reading
     }
 
-    /// `hh:mm`, `hh:mm:ss`, `hh:mm:ss.fraction`; what follows it.
+    /// `hh:mm`, `hh:mm:ss`, `hh:mm:ss.fraction`, with dots or units instead of the colons; what follows it.
     fn read_time<'p, 'a>(&mut self, pieces: &'p [Piece<'a>]) -> &'p [Piece<'a>] {
-        let [
-            Piece::Number(hour, _),
-            _,
-            Piece::Number(minute, _),
-            rest @ ..,
-        ] = pieces
-        else {
+        let [Piece::Number(hour, _), mark, rest @ ..] = pieces else {
             return pieces;
         };
-        (self.hour, self.minute) = (*hour, *minute);
+        self.hour = *hour;
+        let [Piece::Number(minute, 1..=2), rest @ ..] = behind(mark, rest) else {
+            return rest;
+        };
+        self.minute = *minute;
         let [
-            Piece::Sign(':' | '.'),
-            Piece::Number(second, 1..=2),
-            rest @ ..,
+            mark @ (Piece::Sign(':' | '.') | Piece::Word("m" | "min" | "分" | "분")),
+            after @ ..,
         ] = rest
         else {
+            return rest;
+        };
+        let [Piece::Number(second, 1..=2), rest @ ..] = behind(mark, after) else {
             return rest;
         };
         self.second = *second;
@@ -128,13 +144,13 @@ impl Reading {
         let mut rest = pieces;
         loop {
             rest = match rest {
-                [Piece::Space, inner @ ..] => inner,
+                [Piece::Space | Piece::Sign('.'), inner @ ..] => inner,
                 [Piece::Word(word), inner @ ..] => match offset_of(word) {
                     Some(offset_s) => {
                         self.offset_s.get_or_insert(offset_s);
                         inner
                     }
-                    None if month_of(word).is_some() => return rest,
+                    None if month_of(word, next_word(inner)).is_some() => return rest,
                     None => inner,
                 },
                 [
@@ -161,15 +177,23 @@ impl Reading {
     }
 
     fn read_words(&mut self, pieces: &[Piece<'_>]) {
-        for piece in pieces {
+        for (at, piece) in pieces.iter().enumerate() {
             let Piece::Word(word) = piece else { continue };
             let lower = word.to_lowercase();
+            let has_dot = matches!(
+                pieces.get(at + 1..),
+                Some([Piece::Sign('.'), Piece::Word("m" | "M"), ..])
+            );
             match &*lower {
+                "a" if has_dot => self.is_afternoon = Some(false),
+                "p" if has_dot => self.is_afternoon = Some(true),
                 "am" | "오전" => self.is_afternoon = Some(false),
                 "pm" | "오후" => self.is_afternoon = Some(true),
+                _ if lower.ends_with("上午") => self.is_afternoon = Some(false),
+                _ if lower.ends_with("下午") => self.is_afternoon = Some(true),
                 _ => continue,
             }
-            if !word.is_ascii() {
+            if lower.starts_with('오') {
                 self.offset_s.get_or_insert(9 * 3600);
             }
         }
@@ -180,13 +204,7 @@ impl Reading {
     }
 
     fn read_date(&mut self, before: &[Piece<'_>], after: &[Piece<'_>], has_time: bool) {
-        let named = |pieces: &[Piece<'_>]| {
-            pieces.iter().rev().find_map(|piece| match piece {
-                Piece::Word(word) => month_of(word),
-                _ => None,
-            })
-        };
-        self.month = named(before).or_else(|| named(after));
+        self.month = named_month(before).or_else(|| named_month(after));
         let mut numbers = before.iter().chain(after).filter_map(|piece| match piece {
             Piece::Number(value, digits) => Some((*value, *digits)),
             _ => None,
@@ -299,6 +317,41 @@ impl Reading {
     }
 }
 
+/// The month that the last of the words names.
+fn named_month(pieces: &[Piece<'_>]) -> Option<u32> {
+    let from = |at: usize| pieces.get(at..).unwrap_or_default();
+    let (at, month) = (0..pieces.len())
+        .rev()
+        .find_map(|at| match pieces.get(at)? {
+            Piece::Word(word) => Some((at, month_of(word, next_word(from(at + 1)))?)),
+            _ => None,
+        })?;
+    // `mar., 14 brumaire`: a Tuesday, and a month that we do not know.
+    let is_led_by_comma = matches!(
+        from(at + 1),
+        [Piece::Sign(','), ..] | [Piece::Sign('.'), Piece::Sign(','), ..]
+    );
+    let is_name = |piece: &Piece<'_>| matches!(piece, Piece::Word(word) if word.len() >= 3);
+    let is_weekday = at == 0 && is_led_by_comma && from(1).iter().any(is_name);
+    (!is_weekday).then_some(month)
+}
+
+/// What stands behind a mark between numbers: a unit may have a space behind it.
+fn behind<'p, 'a>(mark: &Piece<'_>, rest: &'p [Piece<'a>]) -> &'p [Piece<'a>] {
+    match (mark, rest) {
+        (Piece::Word(_), [Piece::Space, inner @ ..]) => inner,
+        _ => rest,
+    }
+}
+
+/// The word that the pieces begin with.
+fn next_word<'a>(pieces: &[Piece<'a>]) -> Option<&'a str> {
+    match pieces {
+        [Piece::Space, Piece::Word(word), ..] | [Piece::Word(word), ..] => Some(word),
+        _ => None,
+    }
+}
+
 /// The day of a month; a month or day one over its end is counted on, as C's `mktime` does: the month 13 is the January
 /// after.
 fn day_of(year: i16, month: i8, day: i8) -> Option<civil::Date> {
@@ -316,138 +369,4 @@ fn day_of(year: i16, month: i8, day: i8) -> Option<civil::Date> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(text: &str, want: &str) {
-        let found = parse(text).map_or("none".to_owned(), |at| at.to_string());
-        assert_eq!(found, want, "{text:?}");
-    }
-
-    #[test]
-    fn iso_whole_and_in_part() {
-        check("2003-12-31T10:14:55Z", "2003-12-31T10:14:55Z");
-        check("2003-12-31T10:14:55.250+01:00", "2003-12-31T09:14:55.25Z");
-        check("2003-12-31T10:14:55-0800", "2003-12-31T18:14:55Z");
-        check("2003-12-31 10:14:55", "2003-12-31T10:14:55Z");
-        check("2003-12-31 T 10:14:55 -05:00", "2003-12-31T15:14:55Z");
-        check("2003-12-31T10:14+00:0", "2003-12-31T10:14:00Z");
-        check("2003-12-31", "2003-12-31T00:00:00Z");
-        check("2003-12", "2003-12-01T00:00:00Z");
-        check("2003", "2003-01-01T00:00:00Z");
-        check("20031231", "2003-12-31T00:00:00Z");
-        check("20031231T10:14:55Z", "2003-12-31T10:14:55Z");
-        check("20031231T101455Z", "2003-12-31T10:14:55Z");
-        check("2003-365", "2003-12-31T00:00:00Z");
-        check("2003-12-31T24:00:00Z", "2004-01-01T00:00:00Z");
-        check("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z");
-        check(
-            "2011-12-13T11:31:55.1234567+02:00",
-            "2011-12-13T09:31:55.1234567Z",
-        );
-    }
-
-    #[test]
-    fn rfc_822_with_its_misspellings() {
-        check("Thu, 01 Jan 2004 19:48:21 GMT", "2004-01-01T19:48:21Z");
-        check("Thu, 5 Apr 2012 9:00:06 EST", "2012-04-05T14:00:06Z");
-        check("01 Jan 04 19:48 +0200", "2004-01-01T17:48:00Z");
-        check(
-            "Thursday, 1 January 2004 19:48:21 -0330",
-            "2004-01-01T23:18:21Z",
-        );
-        check("Sun, 31 Dec 2023 02:02:33 PM", "2023-12-31T14:02:33Z");
-        check("Sat, Dec 16 2023 12:02:33 AM", "2023-12-16T00:02:33Z");
-        check(
-            "Thu(day), 9(th) Feb(ruary) 2006 23:59:45 +0000(GMT)",
-            "2006-02-09T23:59:45Z",
-        );
-        check("03 Apr 02 1500 GMT", "2002-04-03T15:00:00Z");
-        check("Mon, 12 Jun 2023 08:00:00 GMT+0300", "2023-06-12T05:00:00Z");
-        check(
-            "Tue Dec 12 2023 10:00:00 GMT+0100 (Central European Time)",
-            "2023-12-12T09:00:00Z",
-        );
-        check("Thu, 01 Jan 104 00:00:00 GMT", "2004-01-01T00:00:00Z");
-        check("Thu, 01 Jan 2004", "2004-01-01T00:00:00Z");
-        check("Tue, 24 Sept 2024 10:00:00 CEST", "2024-09-24T08:00:00Z");
-        check("24 Sep 2024 10:00:00 WHAT", "2024-09-24T10:00:00Z");
-    }
-
-    #[test]
-    fn other_orders() {
-        check("Sun Jan  4 16:29:06 PST 2004", "2004-01-05T00:29:06Z");
-        check("Fri, 2006/09/15 08:19:53 EDT", "2006-09-15T12:19:53Z");
-        check("December 16, 2023", "2023-12-16T00:00:00Z");
-        check("16.12.2023 14:05", "2023-12-16T14:05:00Z");
-        check("16/12/2023 14:05", "2023-12-16T14:05:00Z");
-        check("3/4/2023 5:06:07 PM", "2023-03-04T17:06:07Z");
-        check("03/04/2023 05:06", "2023-04-03T05:06:00Z");
-        check("1575158400", "2019-12-01T00:00:00Z");
-        check("1575158400123", "2019-12-01T00:00:00.123Z");
-        check("14:05 16 Dec 2023", "2023-12-16T14:05:00Z");
-    }
-
-    #[test]
-    fn months_in_many_languages() {
-        check("Di, 12 Mär 2024 10:00:00 +0100", "2024-03-12T09:00:00Z");
-        check("mar., 12 déc. 2023 10:00:00 +0000", "2023-12-12T10:00:00Z");
-        check("12 août 2023", "2023-08-12T00:00:00Z");
-        check("juil. 4 2023", "2023-07-04T00:00:00Z");
-        check("12 ene 2023", "2023-01-12T00:00:00Z");
-        check("Пт, 06 дек 2024 14:02:00 +0300", "2024-12-06T11:02:00Z");
-        check("6 грудня 2024", "2024-12-06T00:00:00Z");
-        check("06 Ara 2024 10:00", "2024-12-06T10:00:00Z");
-        check("Κυρ, 11 Ιούλ 2004 12:00:00 EST", "2004-07-11T17:00:00Z");
-        check("2004-július-13T9:15-05:00", "2004-07-13T14:15:00Z");
-        check("2004년 05월 28일  01:31:15", "2004-05-27T16:31:15Z");
-        check("2004-05-25 오후 11:23:17", "2004-05-25T14:23:17Z");
-        check("2024年12月6日 10:00", "2024-12-06T10:00:00Z");
-        check("6 ديسمبر 2024", "2024-12-06T00:00:00Z");
-        check("6 בדצמבר 2024", "2024-12-06T00:00:00Z");
-    }
-
-    #[test]
-    fn what_is_over_its_end_carries() {
-        check("2003-07-32T15:51:30-05:00", "2003-08-01T20:51:30Z");
-        check("2023-02-30", "2023-03-02T00:00:00Z");
-        check("Wed, 31 Jun 2003 10:00:00 GMT", "2003-07-01T10:00:00Z");
-        check("2003-13-01T15:51:30-05:00", "2004-01-01T20:51:30Z");
-        check("20031331", "2004-01-31T00:00:00Z");
-        check("2003-07-01T25:51:30Z", "2003-07-02T01:51:30Z");
-        check("2003-12-31T23:60:00Z", "2004-01-01T00:00:00Z");
-        check("2003-07-01T01:55:61-05:00", "2003-07-01T06:56:01Z");
-    }
-
-    #[test]
-    fn what_is_old_is_old() {
-        check("Thu, 04 Jul 1776 18:30:02 GMT", "1776-07-04T18:30:02Z");
-        check("0103-12-13T18:30:02Z", "0103-12-13T18:30:02Z");
-        check("1806-01-01", "1806-01-01T00:00:00Z");
-    }
-
-    #[test]
-    fn what_is_no_date_is_none() {
-        for text in [
-            "",
-            "yesterday",
-            "insert updated date here",
-            "0001-01-01T00:00:00Z",
-            "20205-01-01",
-            "start=2005-07-04",
-            "2023-14-01",
-            "13/13/2023",
-            "12:00",
-            "Thu, 33 Jan 2004",
-            "2003-07-00",
-            "1601-01-01T00:00:00Z",
-            "1899-12-30",
-            "99999999999999999999",
-            "2004-01-01T48:00:00Z",
-            "Jan",
-        ] {
-            check(text, "none");
-        }
-        check(&"1".repeat(1000), "none");
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{Encoding, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::Document;
 
@@ -30,7 +30,10 @@ pub fn decode<'a>(document: &Document<'a>) -> Cow<'a, str> {
             return Cow::Borrowed(text);
         }
     }
-    if is_damaged_utf8(body) {
+    let (good, bad) = utf8_shares(body);
+    // Another encoding has many more bad spots than good ones, whatever the label says.
+    let is_damaged = good > bad * 2 || (labelled == Some(UTF_8) && good > bad);
+    if is_damaged {
         return Cow::Owned(mend_utf8(body));
     }
     let encoding = match labelled {
@@ -107,33 +110,91 @@ fn declared(body: &[u8]) -> Option<&[u8]> {
     Some(value[..memchr::memchr(*quote, value)?].trim_ascii())
 }
 
-/// Whether the bytes are UTF-8 with a few bad ones among many good: a cut, or a paste from elsewhere.
-fn is_damaged_utf8(body: &[u8]) -> bool {
+/// How many letters beyond ASCII are good UTF-8, and how many spots are bad: a cut, a paste from elsewhere. A surrogate
+/// pair is neither.
+fn utf8_shares(body: &[u8]) -> (usize, usize) {
     let (mut good, mut bad) = (0_usize, 0_usize);
-    for chunk in body.utf8_chunks() {
-        good += chunk.valid().bytes().filter(|byte| byte >= &0xC2).count();
-        bad += usize::from(!chunk.invalid().is_empty());
-    }
-    good > bad * 2
+    walk(body, |spot| match spot {
+        Spot::Valid(text) => good += text.bytes().filter(|byte| byte >= &0xC2).count(),
+        Spot::Pair(_) => {}
+        Spot::Bad { .. } => bad += 1,
+    });
+    (good, bad)
 }
 
 /// The good parts as they are, the bad bytes as Windows-1252: that is what such pastes are.
 fn mend_utf8(body: &[u8]) -> String {
     let mut text = String::with_capacity(body.len());
-    let mut rest = body.len();
+    walk(body, |spot| match spot {
+        Spot::Valid(good) => text.push_str(good),
+        Spot::Pair(letter) => text.push(letter),
+        Spot::Bad { is_last, bytes } => {
+            let is_cut_at_the_end = is_last && bytes.first() >= Some(&0xC2);
+            if !is_cut_at_the_end {
+                text.push_str(&WINDOWS_1252.decode_without_bom_handling(bytes).0);
+            }
+        }
+    });
+    text
+}
+
+/// What stands in bytes that are nearly UTF-8.
+enum Spot<'a> {
+    Valid(&'a str),
+    /// A letter as the two halves of its UTF-16, three bytes each: what Java and old MySQL write (CESU-8).
+    Pair(char),
+    Bad {
+        bytes: &'a [u8],
+        is_last: bool,
+    },
+}
+
+fn walk<'a>(body: &'a [u8], mut take: impl FnMut(Spot<'a>)) {
+    // Bytes of a pair that the chunks still bring one by one.
+    let mut of_pair = 0_usize;
+    let mut rest = body;
     for chunk in body.utf8_chunks() {
-        text.push_str(chunk.valid());
-        rest -= chunk.valid().len() + chunk.invalid().len();
-        let is_cut_at_the_end = rest == 0 && chunk.invalid().first() >= Some(&0xC2);
-        if !is_cut_at_the_end {
-            text.push_str(
-                &encoding_rs::WINDOWS_1252
-                    .decode_without_bom_handling(chunk.invalid())
-                    .0,
-            );
+        let (valid, bytes) = (chunk.valid(), chunk.invalid());
+        if !valid.is_empty() {
+            take(Spot::Valid(valid));
+        }
+        let from_bad = rest.get(valid.len()..).unwrap_or_default();
+        rest = from_bad.get(bytes.len()..).unwrap_or_default();
+        if bytes.is_empty() {
+            continue;
+        }
+        if of_pair == 0
+            && let Some(letter) = surrogate_pair(from_bad)
+        {
+            take(Spot::Pair(letter));
+            of_pair = 6;
+        }
+        match of_pair {
+            0 => take(Spot::Bad {
+                bytes,
+                is_last: rest.is_empty(),
+            }),
+            _ => of_pair = of_pair.saturating_sub(bytes.len()),
         }
     }
-    text
+}
+
+/// The letter whose surrogates the bytes begin with.
+fn surrogate_pair(bytes: &[u8]) -> Option<char> {
+    let &[
+        0xED,
+        a @ 0xA0..=0xAF,
+        b @ 0x80..=0xBF,
+        0xED,
+        c @ 0xB0..=0xBF,
+        d @ 0x80..=0xBF,
+        ..,
+    ] = bytes
+    else {
+        return None;
+    };
+    let half = |high: u8, low: u8| u32::from(high & 0x0F) << 6 | u32::from(low & 0x3F);
+    char::from_u32(0x10000 + (half(a, b) << 10) + half(c, d))
 }
 
 fn detect(body: &[u8], url: &str) -> &'static Encoding {
@@ -240,6 +301,60 @@ mod tests {
             b"\xD0\xB2\xD0\xBE\xD0\xB9\xD0\xBD\xD0\xB0\xD0",
             None,
             "война",
+        );
+    }
+
+    #[test]
+    fn what_says_utf8_and_nearly_is_keeps_it() {
+        let said = Some("text/xml; charset=utf-8");
+        check(b"\xC3\x89t\xC3\xA9 \xC3\xA0 l\x92\xE9.", said, "Été à l’é.");
+        check(b"\xC3\xA9", said, "é");
+        // More bad than good: the label lies.
+        check(b"caf\xE9 l\x92\xE9t\xE9 \xC3\xA9", said, "café l’été Ã©");
+        let russian = encoding_rs::WINDOWS_1251
+            .encode("Новости мира и войны сегодня")
+            .0;
+        check(&russian, said, "Новости мира и войны сегодня");
+        for (encoding, text) in [
+            (
+                encoding_rs::GBK,
+                "中国新闻社记者报道，北京今天下了一场大雪，交通受到影响。",
+            ),
+            (
+                encoding_rs::SHIFT_JIS,
+                "東京で大きな地震がありました。けが人はいません。",
+            ),
+            (
+                encoding_rs::EUC_KR,
+                "서울에서 큰 지진이 발생했습니다. 부상자는 없습니다.",
+            ),
+            (
+                encoding_rs::BIG5,
+                "台北今天下了一場大雨，交通受到影響，學校停課。",
+            ),
+        ] {
+            let bytes = encoding.encode(text).0;
+            assert_ne!(
+                utf8_shares(&bytes).0.cmp(&utf8_shares(&bytes).1),
+                std::cmp::Ordering::Greater,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn halves_of_letters_are_joined() {
+        let pair = b"\xC3\xA9 \xED\xA0\xBD\xED\xB8\x80 fin";
+        check(pair, Some("text/xml; charset=utf-8"), "é 😀 fin");
+        check(
+            b"\xC3\xA9 \xED\xA0\xBD\xED\xB8\x80\xED\xA0\xBD\xED\xB8\x81",
+            None,
+            "é 😀😁",
+        );
+        check(
+            b"\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9 \xED\xA0\xBD x",
+            None,
+            "ééééééé í\u{a0}½ x",
         );
     }
 }

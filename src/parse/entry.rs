@@ -13,7 +13,10 @@ pub struct Entry {
     picture_title: String,
     other_summary: String,
     link: String,
+    /// An alternate for people has been seen.
+    has_page: bool,
     permalink: String,
+    origin: String,
     published: (Rank, Option<Timestamp>),
 }
 
@@ -72,6 +75,24 @@ impl Entry {
         }
     }
 
+    /// A link that says what it leads to: of several pages for people the first, the others are its translations and
+    /// prints.
+    pub fn alternate(&mut self, url: String, is_html: bool) {
+        if !self.has_page {
+            self.has_page = is_html && !url.is_empty();
+            self.link(url, is_html);
+        }
+    }
+
+    /// The page behind a redirector that counts readers: better than any link, and still there when the redirector is not.
+    pub fn origin(&mut self, url: String) {
+        fill(&mut self.origin, url);
+    }
+
+    pub fn has_link(&self) -> bool {
+        !self.link.is_empty()
+    }
+
     /// An id that is an address: the page where no link says otherwise.
     pub fn permalink(&mut self, url: String) {
         fill(&mut self.permalink, url);
@@ -85,15 +106,7 @@ impl Entry {
     }
 
     pub fn author(&mut self, name: String) {
-        let author = &mut self.item.author;
-        let fits = author.len() + name.len() + 2 <= AUTHOR_BYTES_MAX;
-        if name.is_empty() || !fits || author.split(", ").any(|known| known == name) {
-            return;
-        }
-        if !author.is_empty() {
-            author.push_str(", ");
-        }
-        author.push_str(&name);
+        add_author(&mut self.item.author, &name);
     }
 
     pub fn category(&mut self, name: String) {
@@ -128,13 +141,24 @@ impl Entry {
         if item.summary.is_empty() && item.content.is_empty() {
             fill(&mut item.title, self.picture_title);
         }
-        item.url = match self.link.is_empty() {
-            true => self.permalink,
-            false => self.link,
-        };
+        for url in [self.origin, self.link, self.permalink] {
+            fill(&mut item.url, url);
+        }
         item.published = self.published.1;
         item
     }
+}
+
+/// Adds a name to a list of authors, once.
+pub fn add_author(authors: &mut String, name: &str) {
+    let fits = authors.len() + name.len() + 2 <= AUTHOR_BYTES_MAX;
+    if name.is_empty() || !fits || authors.split(", ").any(|known| known == name) {
+        return;
+    }
+    if !authors.is_empty() {
+        authors.push_str(", ");
+    }
+    authors.push_str(name);
 }
 
 /// Whether an item has nothing that could tell it from another.

@@ -1,18 +1,21 @@
 //! JSON Feed 1.0 and 1.1, and items as JSON Lines.
 //!
 //! Read value by value into place, so that a document cut in its middle gives the items before the cut, one odd value
-//! (a number where a text belongs) costs only itself, and memory is bounded by what is kept.
+//! (a number where a text belongs) costs only itself, and memory is bounded by what is kept. What breaks JSON's rules is
+//! mended and read once more.
+
+mod mend;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::{
     model::Item,
-    text::html::{plain_within, to_text_within},
+    text::html::{plain_within, title_within, to_text_within},
 };
 
 use super::{
     Parsed, date,
-    entry::{Entry, Rank, is_nameless},
+    entry::{Entry, Rank, add_author, is_nameless},
     identity::identity,
     lang,
     limits::*,
@@ -24,25 +27,58 @@ use super::{
 /// # Errors
 /// What is wrong with the document, where no item could be read.
 pub fn read(text: &str, url: &str) -> Result<Parsed, Fault> {
-    let mut parsed = Parsed::default();
-    let mut feed = FeedReader {
-        parsed: &mut parsed,
-        base: link::base(url, None),
-        is_feed: false,
-        items_seen: 0,
-    };
-    let mut json = serde_json::Deserializer::from_str(text.trim_start_matches('\u{FEFF}'));
-    let outcome = Part::Feed(&mut feed).deserialize(&mut json);
-    let is_feed = feed.is_feed;
-    match outcome {
-        Ok(()) if is_feed => Ok(parsed),
-        Ok(()) => Err(Fault::NotAFeed),
-        Err(_) if !parsed.items.is_empty() => {
-            parsed.is_partial = true;
-            Ok(parsed)
+    let text = text.trim_start_matches('\u{FEFF}').trim_start();
+    let strict = Outcome::of(text, url);
+    let is_mendable =
+        text.starts_with('{') && (strict.error.as_ref()).is_some_and(|error| error.is_syntax());
+    if !is_mendable {
+        return strict.result();
+    }
+    let mended = Outcome::of(&mend::mended(text), url);
+    // Where mending helps nothing, the first fault is the one that stands in the document.
+    match mended.parsed.items.len() > strict.parsed.items.len() || mended.error.is_none() {
+        true => mended.result(),
+        false => strict.result(),
+    }
+}
+
+/// What one reading gave.
+struct Outcome {
+    parsed: Parsed,
+    is_feed: bool,
+    error: Option<serde_json::Error>,
+}
+
+impl Outcome {
+    fn of(text: &str, url: &str) -> Outcome {
+        let mut parsed = Parsed::default();
+        let mut feed = FeedReader {
+            parsed: &mut parsed,
+            base: link::base(url, None),
+            is_feed: false,
+            items_seen: 0,
+        };
+        let mut json = serde_json::Deserializer::from_str(text);
+        let outcome = Part::Feed(&mut feed).deserialize(&mut json);
+        let is_feed = feed.is_feed;
+        Outcome {
+            parsed,
+            is_feed,
+            error: outcome.err(),
         }
-        Err(error) if is_feed => Err(Fault::Broken(error.to_string())),
-        Err(_) => Err(Fault::NotAFeed),
+    }
+
+    fn result(mut self) -> Result<Parsed, Fault> {
+        match self.error {
+            None if self.is_feed => Ok(self.parsed),
+            None => Err(Fault::NotAFeed),
+            Some(_) if !self.parsed.items.is_empty() => {
+                self.parsed.is_partial = true;
+                Ok(self.parsed)
+            }
+            Some(error) if self.is_feed => Err(Fault::Broken(error.to_string())),
+            Some(_) => Err(Fault::NotAFeed),
+        }
     }
 }
 
@@ -224,6 +260,15 @@ fn read_feed<'de, A: MapAccess<'de>>(
                 feed.parsed.hints.hubs = hubs.collect();
                 continue;
             }
+            "author" | "authors" => {
+                let mut names = Vec::new();
+                map.next_value_seed(Part::Names(&mut names))?;
+                for name in names {
+                    let name = plain_within(&name, AUTHOR_BYTES_MAX);
+                    add_author(&mut feed.parsed.author, &name);
+                }
+                continue;
+            }
             "version" | "title" | "home_page_url" | "feed_url" | "language" => {
                 map.next_value_seed(Part::Text(&mut text))?;
             }
@@ -234,7 +279,7 @@ fn read_feed<'de, A: MapAccess<'de>>(
         let parsed = &mut *feed.parsed;
         match &*key {
             "version" => feed.is_feed |= text.contains("jsonfeed.org/version"),
-            "title" => parsed.title = to_text_within(&text, TITLE_BYTES_MAX),
+            "title" => parsed.title = title_within(&text, TITLE_BYTES_MAX),
             "home_page_url" => parsed.site = link::absolute(&text, feed.base.as_ref()),
             "feed_url" => parsed.hints.self_url = link::absolute(&text, feed.base.as_ref()),
             "language" => parsed.lang = lang::primary(&text),
@@ -265,7 +310,7 @@ fn read_entry<'de, A: MapAccess<'de>>(
             }
             "url" => entry.link(link::absolute(&text, base), true),
             "external_url" => entry.link(link::absolute(&text, base), false),
-            "title" => entry.title(to_text_within(&text, TITLE_BYTES_MAX)),
+            "title" => entry.title(title_within(&text, TITLE_BYTES_MAX)),
             "summary" => entry.item.summary = to_text_within(&text, SUMMARY_BYTES_MAX),
             "content_html" => entry.content(to_text_within(&text, CONTENT_BYTES_MAX)),
             "content_text" => entry.content(plain_within(&text, CONTENT_BYTES_MAX)),
@@ -342,7 +387,7 @@ impl<'de> Visitor<'de> for &mut Line {
                 "id" => item.id = plain_within(&text, usize::MAX),
                 "title" => {
                     self.has_title = true;
-                    item.title = to_text_within(&text, TITLE_BYTES_MAX);
+                    item.title = title_within(&text, TITLE_BYTES_MAX);
                 }
                 "summary" => item.summary = to_text_within(&text, SUMMARY_BYTES_MAX),
                 "content" => item.content = to_text_within(&text, CONTENT_BYTES_MAX),

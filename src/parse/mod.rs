@@ -56,6 +56,8 @@ pub struct Parsed {
     pub title: String,
     /// The feed's own language, as a primary subtag.
     pub lang: Option<String>,
+    /// The feed's own authors: those of items that name none (RFC 4287, 4.2.1; JSON Feed 1.1).
+    pub author: String,
     /// The feed's home page.
     pub site: String,
     /// The document broke off: the items before the break are here, its validators must not be kept.
@@ -134,6 +136,9 @@ pub fn parse(document: Document<'_>) -> Result<Parsed, ParseError> {
     for item in &mut parsed.items {
         if item.lang.is_none() {
             item.lang.clone_from(&parsed.lang);
+        }
+        if item.author.is_empty() {
+            item.author.clone_from(&parsed.author);
         }
     }
     Ok(parsed)

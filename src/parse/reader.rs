@@ -5,6 +5,7 @@
 //! nesting closes what it must; what was read before a break is kept. The stack is a vector of bounded depth.
 
 mod fields;
+mod slips;
 
 use std::borrow::Cow;
 
@@ -22,6 +23,7 @@ use super::{
     written::{Form, unescape},
     xml::{self, Piece, Pieces, Tag},
 };
+use slips::{is_bare, is_neighbour, is_slip};
 
 /// What the pass over one document found.
 #[derive(Debug, Default)]
@@ -29,7 +31,7 @@ pub struct Reading {
     pub parsed: Parsed,
     /// The name of the outermost element, lower case, without prefix.
     pub root: String,
-    /// An element that only feeds have was seen.
+    /// An element that only feeds have was seen, or an item in which something stands.
     pub is_feed: bool,
     /// Openings of items seen, kept or not.
     pub items_seen: usize,
@@ -51,6 +53,7 @@ pub fn read(text: &str, url: &str) -> Reading {
         entry: None,
         item_from: 0,
         is_atom: false,
+        is_behind_empty_link: false,
         reading: Reading::default(),
     };
     reader.bases.extend(link::base(url, None));
@@ -86,6 +89,8 @@ struct Reader<'a> {
     /// Where the item begins in the document.
     item_from: usize,
     is_atom: bool,
+    /// The last tag was a link that held nothing.
+    is_behind_empty_link: bool,
     reading: Reading,
 }
 
@@ -109,6 +114,8 @@ struct Capture<'a> {
     /// Elements of the same name open within it.
     nested: usize,
     has_markup: bool,
+    /// Its closing tag was seen to come: what stands before it is its own.
+    is_closed: bool,
     /// The text, while it is one piece that needs no copy; `buffer` otherwise.
     single: Option<&'a str>,
 }
@@ -121,6 +128,7 @@ impl<'a> Reader<'a> {
     }
 
     fn open(&mut self, tag: Tag<'a>) {
+        self.is_behind_empty_link = false;
         if self.capture.is_some() && self.open_in_text(&tag) {
             return;
         }
@@ -152,6 +160,7 @@ impl<'a> Reader<'a> {
         // A link with its address in an attribute has no content; where it was never closed, its neighbours follow.
         let is_whole = matches!(element, Element::Link | Element::Anchor) && self.capture.is_none();
         if tag.is_empty || is_whole {
+            self.is_behind_empty_link = element == Element::Link && self.capture.is_some();
             self.end_text();
             self.pop();
         }
@@ -174,7 +183,6 @@ impl<'a> Reader<'a> {
 
     fn open_item(&mut self, tag: &Tag<'a>) {
         self.reading.items_seen += 1;
-        self.reading.is_feed = true;
         if self.entry.is_some() {
             let item_at = self
                 .stack
@@ -238,6 +246,7 @@ impl<'a> Reader<'a> {
             // Other vocabularies nest their own: `media:group`.
             (OtherTitle | OtherSummary, _, true) => parent != Aside,
             (Title, Source | Aside, true) | (Name, Author, true) => true,
+            (Name, Author, false) => self.is_atom && self.is_of_feed(),
             (Hour | Day, ..) => true,
             (_, Item, true) | (_, Feed, false) => true,
             _ => false,
@@ -259,9 +268,16 @@ impl<'a> Reader<'a> {
             from: self.pieces.piece_end(),
             nested: 0,
             has_markup: false,
+            is_closed: false,
             single: None,
         });
         self.buffer.clear();
+    }
+
+    /// Whether the element just opened stands in one that stands in the feed itself.
+    fn is_of_feed(&self) -> bool {
+        let outer = self.stack.iter().rev().nth(2).map(|frame| frame.element);
+        outer == Some(Element::Feed)
     }
 
     /// A tag within a text: markup of that text. False where the text must have ended before.
@@ -283,7 +299,12 @@ impl<'a> Reader<'a> {
             self.end_text();
             return false;
         }
+        let is_neighbour = is_neighbour(capture.element, element) && self.was_never_closed(tag);
+        let Some(capture) = &mut self.capture else {
+            return false;
+        };
         let cannot_be_within = match element {
+            _ if is_neighbour => true,
             Element::Item | Element::Guid | Element::Published => capture.form != Form::Inline,
             // Below a description they may be HTML's own; below a title they are its neighbours.
             Element::Link | Element::Summary | Element::Content => {
@@ -318,7 +339,7 @@ impl<'a> Reader<'a> {
 
     fn content(&mut self, text: &'a str, is_literal: bool) {
         let Some(capture) = &mut self.capture else {
-            return;
+            return self.stray_text(text);
         };
         let needs_copy = !is_literal && memchr::memchr(b'&', text.as_bytes()).is_some();
         let is_first = self.buffer.is_empty() && capture.single.is_none();
@@ -343,12 +364,18 @@ impl<'a> Reader<'a> {
     }
 
     fn close(&mut self, name: &'a str) {
+        self.is_behind_empty_link = false;
         if let Some(capture) = &mut self.capture {
             if same_name(name, capture.name) {
                 if capture.nested > 0 {
                     capture.nested -= 1;
                     return self.markup();
                 }
+                self.end_text();
+                self.pop();
+                return;
+            }
+            if capture.nested == 0 && is_slip(name, capture.name) {
                 self.end_text();
                 self.pop();
                 return;
@@ -405,16 +432,14 @@ impl<'a> Reader<'a> {
         let mut item = entry.finish();
         let source = &self.text[self.item_from..self.pieces.piece_from().max(self.item_from)];
         if is_nameless(&item) {
-            // An author or a category alone is still an item; one without any element or attribute is none.
-            let is_empty = source.trim_end().ends_with('>')
-                && source.matches('<').count() < 2
-                && !source.contains('=');
-            if is_empty || source.is_empty() {
+            // An author or a category alone is still an item; where nothing stands there is none.
+            if is_bare(source) {
                 return;
             }
             item.id = identity::hashed(source);
         }
         parsed.items.push(item);
+        self.reading.is_feed = true;
         if parsed.items.len() >= ITEMS_MAX * 2 {
             parsed.keep_newest(ITEMS_MAX);
         }
@@ -444,6 +469,7 @@ impl<'a> Reader<'a> {
     fn finish(mut self) -> Reading {
         let is_cut = self.capture.is_some() || self.pieces.is_cut || !self.stack.is_empty();
         if is_cut {
+            self.reading.is_feed |= self.entry.is_some();
             // The rest of this item is still to come: kept now, it would be known and never read whole.
             self.entry = None;
         }

@@ -56,23 +56,28 @@ impl Form {
         }
     }
 
-    /// The text meant by `written`, at most `bytes_max` bytes. `has_markup`: elements stood in it.
+    /// The text that an element of this form means by `written`, at most `bytes_max` bytes. `has_markup`: elements stood
+    /// in it.
     pub fn read(
         self,
+        element: Element,
         written: &str,
         has_markup: bool,
-        is_content: bool,
         bytes_max: usize,
     ) -> String {
+        let text = match element {
+            Element::Title | Element::OtherTitle => html::title_within,
+            _ => html::to_text_within,
+        };
         match self {
             Form::NoText => String::new(),
             Form::Base64 => match from_base64(written) {
-                Some(text) => html::to_text_within(&text, bytes_max),
-                None if is_content => String::new(),
-                None => html::to_text_within(written, bytes_max),
+                Some(packed) => text(&packed, bytes_max),
+                None if element == Element::Content => String::new(),
+                None => text(written, bytes_max),
             },
             Form::Plain if !has_markup => html::plain_within(written, bytes_max),
-            Form::Plain | Form::Html | Form::Inline => html::to_text_within(written, bytes_max),
+            Form::Plain | Form::Html | Form::Inline => text(written, bytes_max),
         }
     }
 }

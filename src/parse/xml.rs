@@ -47,6 +47,10 @@ pub struct Pieces<'a> {
 const ENTITIES_MAX: usize = 64;
 const ENTITY_BYTES_MAX: usize = 256;
 
+/// The longest value that may hold a `<`, and how far the name behind it is looked for.
+const QUOTED_BYTES_MAX: usize = 8 << 10;
+const NAME_BYTES_MAX: usize = 128;
+
 impl<'a> Pieces<'a> {
     pub fn of(text: &'a str) -> Pieces<'a> {
         Pieces {
@@ -190,7 +194,8 @@ impl<'a> Iterator for Pieces<'a> {
                 Some(b'!') if rest.starts_with("<!--") => {
                     self.until(from + 4, "-->");
                 }
-                Some(b'!') if rest.starts_with("<![CDATA[") => {
+                // Some templates write it in lower case.
+                Some(b'!') if starts_cdata(bytes) => {
                     return Some(Piece::Cdata(self.until(from + 9, "]]>")));
                 }
                 Some(b'!') if bytes.get(2).is_some_and(u8::is_ascii_alphabetic) => {
@@ -210,6 +215,11 @@ impl<'a> Iterator for Pieces<'a> {
     }
 }
 
+fn starts_cdata(bytes: &[u8]) -> bool {
+    let start = bytes.get(..9);
+    start.is_some_and(|start| start.eq_ignore_ascii_case(b"<![CDATA["))
+}
+
 fn is_name_start(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || matches!(byte, b'_' | b':' | 0x80..)
 }
@@ -225,12 +235,38 @@ fn tag_end(bytes: &[u8], from: usize) -> Option<usize> {
         if matches!(byte, b'>' | b'<') {
             return Some(at);
         }
-        // No `<` may stand in a quoted value: where one does, the quote was a stray.
+        // No `<` may stand in a quoted value: where one does, the quote was a stray, or the writer forgot to escape.
         match memchr2(byte, b'<', &bytes[at + 1..]) {
             Some(found) if bytes[at + 1 + found] == byte => at += found + 2,
+            Some(_) if let Some(end) = value_end(bytes, at) => at = end,
             Some(_) | None => return memchr2(b'>', b'<', &bytes[at..]).map(|found| at + found),
         }
     }
+}
+
+/// Behind the value whose opening quote stands at `quote_at`, though a `<` stands in it: where an `=` stands before it
+/// and behind it another attribute or the tag's end, as behind no quote in a text.
+fn value_end(bytes: &[u8], quote_at: usize) -> Option<usize> {
+    let is_value = bytes.get(..quote_at)?.trim_ascii_end().ends_with(b"=");
+    if !is_value {
+        return None;
+    }
+    let inside = bytes.get(quote_at + 1..)?;
+    let inside = inside.get(..QUOTED_BYTES_MAX).unwrap_or(inside);
+    let end = quote_at + 2 + memchr(*bytes.get(quote_at)?, inside)?;
+    let after = bytes.get(end..)?;
+    let after = after.get(..NAME_BYTES_MAX).unwrap_or(after);
+    let next = after.trim_ascii_start();
+    let is_tag_end = next.starts_with(b">") || next.starts_with(b"/>");
+    let is_next_attribute = next.len() < after.len() && {
+        let is_name =
+            |byte: &u8| is_name_start(*byte) || byte.is_ascii_digit() || b"-.".contains(byte);
+        let name = next.iter().take_while(|byte| is_name(byte)).count();
+        let behind = next.get(name..).unwrap_or_default().trim_ascii_start();
+        let value = behind.strip_prefix(b"=").map(<[u8]>::trim_ascii_start);
+        name > 0 && value.is_some_and(|value| value.starts_with(b"\"") || value.starts_with(b"'"))
+    };
+    (is_tag_end || is_next_attribute).then_some(end)
 }
 
 /// The value of the first attribute that `wanted` accepts by its name.
@@ -301,6 +337,7 @@ mod tests {
             &["<a>", "[x < y & ]] z]", "</a>"],
         );
         check("<a x='>' y=\">\"/>", &["<a x='>' y=\">\"/>"]);
+        check("<a><![cdata[x < y]]></a>", &["<a>", "[x < y]", "</a>"]);
         check("<!DOCTYPE rss [<!ENTITY a '>'>]><a>", &["<a>"]);
         check("<!DOCTYPE rss PUBLIC 'x' 'y'><a>", &["<a>"]);
         check("<é/>", &["<é/>"]);
@@ -314,6 +351,33 @@ mod tests {
         check("</a<b>", &["</a>", "<b>"]);
         check("<a></ b>", &["<a>", "<", "/ b>"]);
         check("junk<a>", &["junk", "<a>"]);
+    }
+
+    #[test]
+    fn a_value_may_hold_what_it_should_escape() {
+        for tag in [
+            "<a x=\"<b>c</b>\"/>",
+            "<a x=\"a < b\" y='1'>",
+            "<a x = '<b c=\"d\">' \n y:z = \"<\" >",
+        ] {
+            check(&format!("{tag}t"), &[tag, "t"]);
+        }
+        // A quote that nobody closed takes nothing with it.
+        check(
+            "<a x=\"1>t</a><b y=\"2\">",
+            &["<a x=\"1>", "t", "</a>", "<b y=\"2\">"],
+        );
+        check(
+            "<a x='1>it</a> isn't > <b>",
+            &["<a x='1>", "it", "</a>", " isn't > ", "<b>"],
+        );
+        check(
+            "<a x=\"1>5<b/> 6\" wide",
+            &["<a x=\"1>", "5", "<b/>", " 6\" wide"],
+        );
+        check("<a \"<b>\">", &["<a \">", "<b>", "\">"]);
+        let long = format!("<a x=\"<{}\">", "b".repeat(QUOTED_BYTES_MAX));
+        assert!(Pieces::of(&long).count() > 1);
     }
 
     #[test]

@@ -20,12 +20,23 @@ pub fn to_text(html: &str) -> String {
 
 /// The beginning of [`to_text`], at most `bytes_max` bytes, cut between characters.
 pub fn to_text_within(html: &str, bytes_max: usize) -> String {
+    walked(html, bytes_max, Unclosed::Hides)
+}
+
+/// The same of a headline, which is short and whole: a `<script>` that nothing closes is a word in it.
+pub fn title_within(html: &str, bytes_max: usize) -> String {
+    walked(html, bytes_max, Unclosed::IsText)
+}
+
+fn walked(html: &str, bytes_max: usize, unclosed: Unclosed) -> String {
     let mut walk = Walk {
         html,
         at: 0,
         out: Plain::sized(html.len(), bytes_max),
         are_quotes_sound: true,
         may_end: true,
+        unclosed,
+        may_close: true,
     };
     while walk.step() {}
     walk.out.finish()
@@ -46,6 +57,18 @@ struct Walk<'a> {
     are_quotes_sound: bool,
     /// Until no `>` is left: no tag ends from then on.
     may_end: bool,
+    unclosed: Unclosed,
+    /// Until a hidden element was found to have no end: those behind it are not searched for theirs.
+    may_close: bool,
+}
+
+/// What a hidden element is that nothing closes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unclosed {
+    /// The rest was cut off: all behind its tag is hidden.
+    Hides,
+    /// Somebody writes about it.
+    IsText,
 }
 
 enum Element {
@@ -119,7 +142,7 @@ impl<'a> Walk<'a> {
                 memmem::find(&rest.as_bytes()[2..], b"-->").map(|n| n + 2),
                 3,
             )
-        } else if rest.starts_with("<![CDATA[") {
+        } else if (rest.get(..9)).is_some_and(|start| start.eq_ignore_ascii_case("<![CDATA[")) {
             let end = memmem::find(rest.as_bytes(), b"]]>").unwrap_or(rest.len());
             self.out.text(&rest[9..end]);
             (Some(end), 3)
@@ -169,15 +192,21 @@ impl<'a> Walk<'a> {
                 return self.literal();
             }
         }
+        let is_opened =
+            matches!(element, Element::Hidden) && name_at == 1 && bytes[end - 1] != b'/';
+        let close = is_opened.then(|| self.close_of(name, end + 1)).flatten();
+        let is_word = is_opened && close.is_none() && self.unclosed == Unclosed::IsText;
+        if is_word && !rest[..end].contains('=') {
+            return self.literal();
+        }
         self.at += end + 1;
         match element {
             Element::Inline | Element::Unknown => {}
             Element::Block => self.out.gap(),
             Element::Hidden => {
                 self.out.gap();
-                let is_open = name_at == 1 && bytes[end - 1] != b'/';
-                if is_open {
-                    self.skip_to_close(name);
+                if is_opened && !is_word {
+                    self.at += close.unwrap_or(self.rest().len());
                 }
             }
         }
@@ -211,16 +240,20 @@ impl<'a> Walk<'a> {
         end
     }
 
-    /// Past the closing tag of a hidden element, or to the end.
-    fn skip_to_close(&mut self, name: &str) {
-        let bytes = self.rest().as_bytes();
+    /// How far behind `from` the closing tag of a hidden element stands.
+    fn close_of(&mut self, name: &str, from: usize) -> Option<usize> {
+        if !self.may_close {
+            return None;
+        }
+        let bytes = self.rest().as_bytes().get(from..).unwrap_or_default();
         let close = memchr_iter(b'<', bytes).find(|&at| {
             bytes.get(at + 1) == Some(&b'/')
                 && bytes
                     .get(at + 2..at + 2 + name.len())
                     .is_some_and(|found| found.eq_ignore_ascii_case(name.as_bytes()))
         });
-        self.at += close.unwrap_or(bytes.len());
+        self.may_close = close.is_some();
+        close
     }
 }
 
@@ -331,6 +364,21 @@ mod tests {
     }
 
     #[test]
+    fn a_headline_may_speak_of_elements() {
+        for (html, want) in [
+            ("How <script> works", "How <script> works"),
+            ("<STYLE> and <template>", "<STYLE> and <template>"),
+            // With attributes it is markup, and the words behind it are still the headline's.
+            ("a<iframe src=x>b", "a b"),
+            ("a<script>b()</script>c", "a c"),
+            ("<script/>a", "a"),
+            ("<b>a</b> <template>", "a <template>"),
+        ] {
+            assert_eq!(title_within(html, 100), want, "{html}");
+        }
+    }
+
+    #[test]
     fn entities_are_decoded_once() {
         check("Caf&eacute; &amp; bar&nbsp;&#8217;s", "Café & bar ’s");
         check("&lt;b&gt;", "<b>");
@@ -370,6 +418,7 @@ mod tests {
             let html = piece.repeat((1 << 20) / piece.len());
             let started = std::time::Instant::now();
             to_text(&html);
+            title_within(&html, usize::MAX);
             let taken = started.elapsed();
             assert!(taken.as_secs() < 5, "{piece:?} took {taken:?}");
         }

@@ -1,5 +1,7 @@
 //! A date as it is written, taken apart into numbers, words and signs.
 
+use super::words::{is_hour_mark, month_of};
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Piece<'a> {
     /// Its value and its number of digits.
@@ -53,16 +55,42 @@ pub fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// Where the time begins: two numbers with a colon, and no third one before them.
+/// Where the time begins: at two numbers with a colon, or else with a mark of the hour, or with a dot behind a date.
 pub fn time_at(pieces: &[Piece<'_>]) -> Option<usize> {
-    pieces.windows(3).position(|window| {
-        matches!(
-            window,
-            [
-                Piece::Number(_, 1..=2),
-                Piece::Sign(':'),
-                Piece::Number(_, 2)
-            ]
-        )
-    })
+    let first = |is_time: &dyn Fn(usize, &[Piece<'_>]) -> bool| {
+        (0..pieces.len()).find(|&at| pieces.get(at..).is_some_and(|rest| is_time(at, rest)))
+    };
+    let colon = |minutes: std::ops::RangeInclusive<usize>| {
+        first(&|_, rest| {
+            matches!(rest, [Piece::Number(_, 1..=2), Piece::Sign(':'), Piece::Number(_, digits), ..]
+                if minutes.contains(digits))
+        })
+    };
+    colon(2..=2)
+        .or_else(|| colon(1..=2))
+        .or_else(|| {
+            first(&|_, rest| {
+                matches!(rest, [Piece::Number(_, 1..=2), Piece::Word(mark), ..] if is_hour_mark(mark))
+            })
+        })
+        .or_else(|| first(&|at, rest| is_dotted(pieces.get(..at).unwrap_or_default(), rest)))
+}
+
+/// `10.05` where the day, the month and the year stand before it: else it is a part of the date.
+fn is_dotted(before: &[Piece<'_>], rest: &[Piece<'_>]) -> bool {
+    let is_time = matches!(
+        rest,
+        [
+            Piece::Number(0..=23, 1..=2),
+            Piece::Sign('.'),
+            Piece::Number(0..=59, 2),
+            ..
+        ]
+    );
+    let parts = before.iter().filter(|piece| match piece {
+        Piece::Number(..) => true,
+        Piece::Word(word) => month_of(word, None).is_some(),
+        _ => false,
+    });
+    is_time && before.last() == Some(&Piece::Space) && parts.count() >= 3
 }

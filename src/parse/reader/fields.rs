@@ -5,7 +5,7 @@ use crate::text::html;
 use super::{
     super::{
         date,
-        entry::Rank,
+        entry::{Rank, add_author},
         hints::{self, Unit},
         lang,
         limits::*,
@@ -35,11 +35,14 @@ impl<'a> Reader<'a> {
         let mut href = None;
         let (mut rel, mut kind) = ("", "");
         for (name, value) in xml::Attributes(tag.attributes).take(ATTRIBUTES_MAX) {
-            match name.rsplit(':').next().unwrap_or(name) {
-                "href" | "HREF" | "resource" => href = Some(self.unescaped(value)),
-                "rel" => rel = value,
-                "type" => kind = value,
-                _ => {}
+            let name = name.rsplit(':').next().unwrap_or(name);
+            let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
+            if is("href") || name == "resource" {
+                href = Some(self.unescaped(value));
+            } else if is("rel") {
+                rel = value.trim();
+            } else if is("type") {
+                kind = value;
             }
         }
         let Some(href) = href else { return false };
@@ -48,9 +51,10 @@ impl<'a> Reader<'a> {
         // Atom's registered relations may be written as addresses.
         let rel = rel
             .strip_prefix("http://www.iana.org/assignments/relation/")
-            .unwrap_or(rel);
-        match (rel, &mut self.entry) {
-            ("" | "alternate", Some(entry)) => entry.link(url, is_html),
+            .unwrap_or(rel)
+            .to_ascii_lowercase();
+        match (&*rel, &mut self.entry) {
+            ("" | "alternate", Some(entry)) => entry.alternate(url, is_html),
             (_, Some(_)) => {}
             ("" | "alternate", None) if self.reading.parsed.site.is_empty() => {
                 self.reading.parsed.site = url;
@@ -65,6 +69,19 @@ impl<'a> Reader<'a> {
             _ => {}
         }
         true
+    }
+
+    /// Text where none belongs: the address behind `<link/>`, which is what an HTML serializer makes of a link.
+    pub(super) fn stray_text(&mut self, text: &'a str) {
+        if !std::mem::take(&mut self.is_behind_empty_link) {
+            return;
+        }
+        let url = link::absolute(&self.unescaped(text), None);
+        match &mut self.entry {
+            Some(entry) if !entry.has_link() => entry.link(url, true),
+            None if self.reading.parsed.site.is_empty() => self.reading.parsed.site = url,
+            _ => {}
+        }
     }
 
     /// Atom's `term` and `label`.
@@ -84,11 +101,12 @@ impl<'a> Reader<'a> {
         use Element::*;
         let base = self.bases.last().or_else(|| self.bases.first());
         let rich = |bytes_max: usize| {
-            let is_content = capture.element == Content;
-            match capture.form {
-                Form::Inline => html::to_text_within(raw, bytes_max),
-                form => form.read(written, capture.has_markup, is_content, bytes_max),
-            }
+            let text = match capture.form {
+                Form::Inline => raw,
+                _ => written,
+            };
+            let form = capture.form;
+            form.read(capture.element, text, capture.has_markup, bytes_max)
         };
         let name = |bytes_max: usize| html::to_text_within(written, bytes_max);
         let Some(entry) = &mut self.entry else {
@@ -97,6 +115,7 @@ impl<'a> Reader<'a> {
             match capture.element {
                 Title if parsed.title.is_empty() => parsed.title = rich(TITLE_BYTES_MAX),
                 Link if parsed.site.is_empty() => parsed.site = link::absolute(written, base),
+                Name => add_author(&mut parsed.author, &name(AUTHOR_BYTES_MAX)),
                 Language => parsed.lang = lang::primary(written).or(parsed.lang.take()),
                 Ttl => hints.ttl = hints::minutes(written),
                 Hour => hints.skip_hours |= hints::hour(written),
@@ -122,6 +141,7 @@ impl<'a> Reader<'a> {
             OtherSummary => entry.other_summary(rich(SUMMARY_BYTES_MAX)),
             Content => entry.content(rich(CONTENT_BYTES_MAX)),
             Link => entry.link(link::absolute(written, base), true),
+            Origin => entry.origin(link::absolute(written, None)),
             Guid => {
                 let claim = xml::attribute(capture.attributes, |name| {
                     name.eq_ignore_ascii_case("ispermalink")
