@@ -13,10 +13,7 @@ pub struct Entry {
     picture_title: String,
     other_summary: String,
     link: String,
-    /// An alternate for people has been seen.
-    has_page: bool,
     permalink: String,
-    origin: String,
     published: (Rank, Option<Timestamp>),
 }
 
@@ -75,20 +72,6 @@ impl Entry {
         }
     }
 
-    /// A link that says what it leads to: of several pages for people the first, the others are its translations and
-    /// prints.
-    pub fn alternate(&mut self, url: String, is_html: bool) {
-        if !self.has_page {
-            self.has_page = is_html && !url.is_empty();
-            self.link(url, is_html);
-        }
-    }
-
-    /// The page behind a redirector that counts readers: better than any link, and still there when the redirector is not.
-    pub fn origin(&mut self, url: String) {
-        fill(&mut self.origin, url);
-    }
-
     pub fn has_link(&self) -> bool {
         !self.link.is_empty()
     }
@@ -141,9 +124,10 @@ impl Entry {
         if item.summary.is_empty() && item.content.is_empty() {
             fill(&mut item.title, self.picture_title);
         }
-        for url in [self.origin, self.link, self.permalink] {
-            fill(&mut item.url, url);
-        }
+        item.url = match self.link.is_empty() {
+            true => self.permalink,
+            false => self.link,
+        };
         item.published = self.published.1;
         item
     }

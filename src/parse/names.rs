@@ -14,8 +14,6 @@ pub enum Element {
     /// A title of another vocabulary, for items without their own.
     OtherTitle,
     Link,
-    /// FeedBurner's `origLink`: the page behind its own link.
-    Origin,
     /// The `A` of CDF.
     Anchor,
     /// RSS `guid`: a link as well unless it says no.
@@ -64,7 +62,6 @@ pub enum Namespace {
     Media,
     Itunes,
     Syndication,
-    FeedBurner,
     Rdf,
     Xhtml,
     Other,
@@ -92,7 +89,6 @@ fn of_address(address: &str) -> Option<Namespace> {
         }
         "purl.org/rss/1.0/modules/content" => Namespace::Content,
         "purl.org/rss/1.0/modules/syndication" => Namespace::Syndication,
-        "rssnamespace.org/feedburner/ext/1.0" => Namespace::FeedBurner,
         "www.w3.org/1999/02/22-rdf-syntax-ns" => Namespace::Rdf,
         "www.w3.org/1999/xhtml" => Namespace::Xhtml,
         _ if bare.starts_with("search.yahoo.com/mrss") => Namespace::Media,
@@ -113,7 +109,6 @@ fn of_prefix(prefix: &str) -> Namespace {
         "media" => Namespace::Media,
         "itunes" => Namespace::Itunes,
         "sy" => Namespace::Syndication,
-        "feedburner" => Namespace::FeedBurner,
         "rdf" => Namespace::Rdf,
         "xhtml" => Namespace::Xhtml,
         _ => Namespace::Other,
@@ -173,7 +168,6 @@ impl<'a> Scopes<'a> {
             Namespace::DublinCore => dublin_core(lower),
             Namespace::Rdf if lower == b"rdf" => Element::Feed,
             Namespace::Content if lower == b"encoded" => Element::Content,
-            Namespace::FeedBurner if lower == b"origlink" => Element::Origin,
             Namespace::Xhtml if lower == b"body" => Element::Content,
             Namespace::Syndication => match &*lower {
                 b"updateperiod" => Element::UpdatePeriod,

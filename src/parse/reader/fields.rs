@@ -54,7 +54,7 @@ impl<'a> Reader<'a> {
             .unwrap_or(rel)
             .to_ascii_lowercase();
         match (&*rel, &mut self.entry) {
-            ("" | "alternate", Some(entry)) => entry.alternate(url, is_html),
+            ("" | "alternate", Some(entry)) => entry.link(url, is_html),
             (_, Some(_)) => {}
             ("" | "alternate", None) if self.reading.parsed.site.is_empty() => {
                 self.reading.parsed.site = url;
@@ -141,7 +141,6 @@ impl<'a> Reader<'a> {
             OtherSummary => entry.other_summary(rich(SUMMARY_BYTES_MAX)),
             Content => entry.content(rich(CONTENT_BYTES_MAX)),
             Link => entry.link(link::absolute(written, base), true),
-            Origin => entry.origin(link::absolute(written, None)),
             Guid => {
                 let claim = xml::attribute(capture.attributes, |name| {
                     name.eq_ignore_ascii_case("ispermalink")
