@@ -54,7 +54,12 @@ impl Mend<'_> {
         let is_end = |c: char| {
             c.is_whitespace() || matches!(c, '"' | ',' | '{' | '}' | '[' | ']' | ':' | '\0')
         };
-        let length = self.rest.find(is_end).unwrap_or(self.rest.len()).max(1);
+        let length = self.rest.find(is_end).unwrap_or(self.rest.len());
+        if length == 0 {
+            // White space that JSON does not know, a no-break space say.
+            let first = self.rest.chars().next().map_or(1, char::len_utf8);
+            return self.skip(first);
+        }
         let word = self.rest.get(..length).unwrap_or_default();
         if self.out.ends_with(|c: char| c.is_ascii_alphanumeric()) {
             self.out.push(' ');
@@ -157,6 +162,7 @@ mod tests {
                 r#"{"id":"007","b":"+1","c":".5","d":"1e999"}"#,
             ),
             ("[1 2]", "[1 2]"),
+            ("[1,\u{a0}2\u{2003}]", "[1,2]"),
             ("\"cut", "\"cut"),
             ("\"cut\\", "\"cut\\\\"),
             ("[\u{FEFF}1]", "[\"\u{FEFF}1\"]"),
