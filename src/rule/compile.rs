@@ -14,14 +14,10 @@ use std::{
 use super::{
     Place, RuleProblem, RuleSource, Scope, Text,
     lists::Lists,
-    program::{
-        ENTRY_TARGET, LIST_TARGET, ListDef, Node, NodeId, Phrase, Program, RuleProgram, Signal,
-        Slice, Target, Triggers, View,
-    },
+    program::{ListDef, Node, NodeId, Phrase, Program, RuleProgram, Slice, View},
     query::{self, FieldName, NearKind, Pattern, PatternKind, Query, QueryKind},
-    signals::Bits,
     vocabulary::{Atom, AtomDef, Vocabulary},
-    weight,
+    waking::Waking,
 };
 use crate::text::{
     language::{Code, Lang},
@@ -76,6 +72,7 @@ impl Compiler {
                 is_filtered: !rule.langs.is_empty()
                     || rule.feeds.names.is_some()
                     || rule.feeds.tags.is_some(),
+                ..RuleProgram::default()
             };
             let mut root = None;
             if let [only] = self.program.children(program.any)
@@ -110,7 +107,7 @@ impl Compiler {
         }
         self.program.vocabulary = Vocabulary::new(std::mem::take(&mut self.atoms));
         self.gate();
-        self.triggers();
+        Waking::lay_out(&mut self.program);
         for node in &self.program.nodes {
             if let Node::Atom { view, .. } | Node::Phrase { view, .. } | Node::Regex { view, .. } =
                 node
@@ -438,6 +435,7 @@ impl Compiler {
         self.program.lists.push(ListDef {
             name: lists.name(list).into(),
             entries,
+            group: None,
         });
         let node = self.push(Node::List(index));
         self.list_ids.insert(key, Some(node));
@@ -522,46 +520,6 @@ impl Compiler {
                 .iter()
                 .all(|child| self.stands_somewhere(*child)),
         }
-    }
-
-    fn triggers(&mut self) {
-        let program = &self.program;
-        let chooser = weight::Chooser::new(program);
-        let mut pairs: Vec<(Signal, Target)> = Vec::with_capacity(program.rules.len() * 2);
-        for (index, list) in (0..).zip(&program.lists) {
-            let rule = LIST_TARGET | program.list_signal(index);
-            let found = chooser.any(list.entries).into_iter();
-            pairs.extend(found.map(|(trigger, guards)| (trigger, Target { rule, guards })));
-        }
-        let mut sleepers = Bits::default();
-        sleepers.reset(program.nodes.len());
-        let lists = program.lists.iter().map(|list| list.entries);
-        let rules = program.rules.iter().flat_map(|rule| [rule.any, rule.none]);
-        for entry in lists
-            .chain(rules)
-            .flat_map(|slice| program.sleepers_of(slice))
-        {
-            if sleepers.insert(entry) {
-                let rule = ENTRY_TARGET | entry;
-                let found = chooser.collect(entry).into_iter();
-                pairs.extend(found.map(|(trigger, guards)| (trigger, Target { rule, guards })));
-            }
-        }
-        for (index, rule) in (0..).zip(&self.program.rules) {
-            let found = chooser.rule(rule).into_iter();
-            pairs.extend(found.map(|(trigger, guards)| {
-                (
-                    trigger,
-                    Target {
-                        rule: index,
-                        guards,
-                    },
-                )
-            }));
-        }
-        let signals = self.program.signals_and_lists();
-        self.program.sleepers = sleepers;
-        self.program.triggers = Triggers::new(signals, pairs);
     }
 }
 

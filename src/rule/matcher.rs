@@ -8,11 +8,12 @@ use std::ops::Range;
 use super::{
     RuleSource,
     near::{Near, follow},
-    program::{ENTRY_TARGET, LIST_TARGET, Node, NodeId, Program, View},
+    program::{Node, NodeId, Program, Slice, View},
     query::NearKind,
     scratch::Scratch,
     signals::Span,
     tokens::{LEAD_WORDS, Part, Word},
+    waking::{Group, LIST_TARGET, MEMBER_TARGET},
 };
 use crate::model::{Feed, Item};
 
@@ -44,7 +45,7 @@ impl<'a> Matcher<'a> {
     ) -> Matcher<'a> {
         scratch.fit(set, program);
         scratch.page.read(program, feed, item);
-        scratch.forget_item();
+        scratch.forget_item(program);
         let mut matcher = Matcher {
             program,
             feed,
@@ -117,14 +118,16 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    fn wake(&mut self) {
-        let triggers = &self.program.triggers;
+    /// Finds out which rules, and which entries of the long ones, are worth a look. Without it all entries are looked at.
+    pub fn wake(&mut self) {
+        let waking = &self.program.waking;
         let Scratch {
             page,
             awake,
             is_awake,
             stirred,
             is_stirred,
+            worth,
             has_woken,
             ..
         } = &mut *self.scratch;
@@ -133,20 +136,27 @@ impl<'a> Matcher<'a> {
         // Lists add their signals behind those of what occurred.
         while let Some(signal) = page.signals.get(next) {
             next += 1;
-            for target in triggers.targets(signal) {
+            for target in waking.targets(signal) {
                 if !page.signals.has_any(&target.guards) {
                     continue;
                 }
-                if target.rule & LIST_TARGET != 0 {
-                    let list = target.rule & !LIST_TARGET;
+                if target.wakes & LIST_TARGET != 0 {
+                    let list = target.wakes & !LIST_TARGET;
                     page.signals.add_without_place(list);
-                } else if target.rule & ENTRY_TARGET != 0 {
-                    let entry = target.rule & !ENTRY_TARGET;
-                    if is_stirred.insert(entry) {
-                        stirred.push(entry);
+                } else if target.wakes & MEMBER_TARGET != 0 {
+                    let number = target.wakes & !MEMBER_TARGET;
+                    if is_stirred.insert(number)
+                        && let Some(member) = waking.members.get(number as usize)
+                        && let Some(worth) = worth.get_mut(member.group as usize)
+                    {
+                        stirred.push(number);
+                        worth.push(member.entry);
+                        if let Some(list) = member.list {
+                            page.signals.add_without_place(list);
+                        }
                     }
-                } else if is_awake.insert(target.rule) {
-                    awake.push(target.rule);
+                } else if is_awake.insert(target.wakes) {
+                    awake.push(target.wakes);
                 }
             }
         }
@@ -166,24 +176,38 @@ impl<'a> Matcher<'a> {
         let Some(entries) = program.rules.get(index) else {
             return false;
         };
-        let mut any = program.children(entries.any).iter();
         let mut all = program.children(entries.all).iter();
-        let mut none = program.children(entries.none).iter();
         (!entries.is_filtered || self.takes_lang(rule))
-            && (entries.any.len == 0 || any.any(|node| self.entry_holds(*node)))
+            && (entries.any.len == 0 || self.any_holds(entries.any, entries.any_group))
             && all.all(|node| self.holds(*node))
-            && !none.any(|node| self.entry_holds(*node))
+            && !self.any_holds(entries.none, entries.none_group)
     }
 
-    /// Whether an entry holds; most of a long rule or list sleep through most items.
-    fn entry_holds(&mut self, node: NodeId) -> bool {
-        !self.sleeps(node) && self.holds(node)
+    /// Whether any of the entries holds; most of a group sleep through most items.
+    fn any_holds(&mut self, entries: Slice, group: Option<Group>) -> bool {
+        let Some(worth) = self.take_worth(group) else {
+            let mut entries = self.program.children(entries).iter();
+            return entries.any(|entry| self.holds(*entry));
+        };
+        let holds = worth.iter().any(|entry| self.holds(*entry));
+        self.give_back_worth(group, worth);
+        holds
     }
 
-    fn sleeps(&self, node: NodeId) -> bool {
-        self.scratch.has_woken
-            && self.program.sleepers.has(node)
-            && !self.scratch.is_stirred.has(node)
+    /// The entries of a group that are worth a look, where that is known. No group is inside itself, so nobody misses them.
+    fn take_worth(&mut self, group: Option<Group>) -> Option<Vec<NodeId>> {
+        let group = group.filter(|_| self.scratch.has_woken)?;
+        self.scratch
+            .worth
+            .get_mut(group as usize)
+            .map(std::mem::take)
+    }
+
+    fn give_back_worth(&mut self, group: Option<Group>, worth: Vec<NodeId>) {
+        let slot = group.and_then(|group| self.scratch.worth.get_mut(group as usize));
+        if let Some(slot) = slot {
+            *slot = worth;
+        }
     }
 
     pub fn takes_lang(&self, rule: &RuleSource) -> bool {
@@ -238,8 +262,8 @@ impl<'a> Matcher<'a> {
                 .any(|child| self.holds(*child)),
             Node::List(list) => {
                 if !self.scratch.is_asked.has(list) {
-                    let mut entries = program.entries(list).iter();
-                    let holds = entries.any(|child| self.entry_holds(*child));
+                    let def = program.lists.get(list as usize);
+                    let holds = def.is_some_and(|def| self.any_holds(def.entries, def.group));
                     if let Some(slot) = self.scratch.list_holds.get_mut(list as usize) {
                         *slot = holds;
                     }
@@ -317,9 +341,18 @@ impl<'a> Matcher<'a> {
         if !self.scratch.is_placed.has(list) {
             let program = self.program;
             let mut places = self.scratch.spare.pop().unwrap_or_default();
-            for child in program.entries(list) {
-                if !self.sleeps(*child) {
-                    self.add_spans(*child, &mut places);
+            let group = program.lists.get(list as usize).and_then(|def| def.group);
+            match self.take_worth(group) {
+                Some(worth) => {
+                    for entry in &worth {
+                        self.add_spans(*entry, &mut places);
+                    }
+                    self.give_back_worth(group, worth);
+                }
+                None => {
+                    for entry in program.entries(list) {
+                        self.add_spans(*entry, &mut places);
+                    }
                 }
             }
             places.sort_unstable();

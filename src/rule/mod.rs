@@ -28,6 +28,7 @@ mod scratch;
 mod signals;
 mod tokens;
 mod vocabulary;
+mod waking;
 mod weight;
 
 use compile::Compiler;

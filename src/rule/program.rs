@@ -10,8 +10,8 @@ use regex::Regex;
 
 use super::{
     query::NearKind,
-    signals::Bits,
     vocabulary::{Atom, Vocabulary},
+    waking::{Group, Waking},
 };
 use crate::text::language::Code;
 
@@ -103,6 +103,7 @@ pub(super) struct RegexDef {
 pub(super) struct ListDef {
     pub name: Box<str>,
     pub entries: Slice,
+    pub group: Option<Group>,
 }
 
 /// A rule's entries, as nodes.
@@ -111,6 +112,8 @@ pub(super) struct RuleProgram {
     pub any: Slice,
     pub all: Slice,
     pub none: Slice,
+    pub any_group: Option<Group>,
+    pub none_group: Option<Group>,
     /// Whether the rule has languages or feeds besides.
     pub is_filtered: bool,
 }
@@ -130,9 +133,7 @@ pub(super) struct Program {
     pub rules: Vec<RuleProgram>,
     /// Of each rule the only entry, where it alone decides: beside the rest, which is then not looked at.
     pub roots: Vec<Option<NonZeroU32>>,
-    pub triggers: Triggers,
-    /// The nodes that sleep until one of their triggers occurs.
-    pub sleepers: Bits,
+    pub waking: Waking,
     pub gate: Gate,
     /// Which parts of items any rule looks at.
     pub views: [bool; View::COUNT],
@@ -155,85 +156,14 @@ impl Program {
             .map_or(&[], |list| self.children(list.entries))
     }
 
-    /// The entries that are worth waking one by one: where there are many, those that cost more to ask than to wake.
-    pub fn sleepers_of(&self, entries: Slice) -> impl Iterator<Item = NodeId> {
-        let entries = match entries.len < SLEEPERS_AMONG_MIN {
-            true => &[],
-            false => self.children(entries),
-        };
-        let is_costly =
-            |node: &NodeId| matches!(self.node(*node), Node::Near { .. } | Node::All(_));
-        entries.iter().copied().filter(is_costly)
-    }
-
     pub fn reads(&self, view: View) -> bool {
         self.views[view as usize]
     }
 }
 
-/// Of fewer entries each is asked.
-const SLEEPERS_AMONG_MIN: u32 = 8;
-
 /// Signals: numbers of everything that may occur in an item. First the atoms of the vocabulary, then each regex, each
 /// language, each list, and at last the one that is always there.
 pub(super) type Signal = u32;
-
-/// A rule that a signal wakes, a list that it signals, or an entry that it makes worth a look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Target {
-    /// A rule, or [`LIST_TARGET`] and a list's signal, or [`ENTRY_TARGET`] and a node.
-    pub rule: u32,
-    /// Of these one must have occurred as well; from the front, [`NO_GUARD`] behind the last. Most rules that wake
-    /// would fall asleep at once: so they are not even looked at.
-    pub guards: Guards,
-}
-
-pub(super) type Guards = [Signal; 3];
-pub(super) const NO_GUARD: Signal = u32::MAX;
-pub(super) const UNGUARDED: Guards = [NO_GUARD; 3];
-
-/// Targets from here on are signals (lists) themselves.
-pub(super) const LIST_TARGET: u32 = 1 << 31;
-/// Targets from here on, below those, are nodes: entries that sleep until one of their triggers occurs.
-pub(super) const ENTRY_TARGET: u32 = 1 << 30;
-
-/// For each signal its targets.
-#[derive(Debug, Default)]
-pub(super) struct Triggers {
-    /// Where each signal's targets start, one more than there are signals.
-    starts: Vec<u32>,
-    targets: Vec<Target>,
-}
-
-impl Triggers {
-    pub fn new(signals: usize, mut pairs: Vec<(Signal, Target)>) -> Triggers {
-        pairs.sort_unstable();
-        pairs.dedup();
-        let mut starts = vec![0; signals + 1];
-        for (signal, _) in &pairs {
-            starts[*signal as usize + 1] += 1;
-        }
-        for index in 1..starts.len() {
-            starts[index] += starts[index - 1];
-        }
-        Triggers {
-            starts,
-            targets: pairs.into_iter().map(|(_, target)| target).collect(),
-        }
-    }
-
-    #[inline]
-    pub fn targets(&self, signal: Signal) -> &[Target] {
-        let at = signal as usize;
-        match self.starts.get(at..at + 2) {
-            Some(&[start, end]) => self
-                .targets
-                .get(start as usize..end as usize)
-                .unwrap_or_default(),
-            _ => &[],
-        }
-    }
-}
 
 /// Which regular expressions are worth running: those with a literal of theirs in the text, found by one pass for all.
 #[derive(Debug, Default)]

@@ -73,7 +73,10 @@ impl RuleSet {
     }
 
     fn takes_headline(&self, index: usize, rule: &RuleSource, headline: &str) -> bool {
-        self.on_headline(headline, |matcher| matcher.takes(index, rule))
+        self.on_headline(headline, |matcher| {
+            matcher.wake();
+            matcher.takes(index, rule)
+        })
     }
 
     /// Costs a hundred times what asking whether it matches does: for headlines that fail.

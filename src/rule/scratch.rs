@@ -2,7 +2,7 @@
 
 use super::{
     memo::SLOTS_MAX,
-    program::Program,
+    program::{NodeId, Program},
     signals::{Bits, Span},
     tokens::Page,
 };
@@ -17,9 +17,11 @@ pub struct Scratch {
     /// Rules awake for the present item, each once.
     pub(super) awake: Vec<u32>,
     pub(super) is_awake: Bits,
-    /// Entries worth a look for the present item, each once; before `wake` nobody knows which those are.
+    /// Members of groups worth a look for the present item, each once, and for each group its entries among them; before
+    /// `wake` nobody knows which those are.
     pub(super) stirred: Vec<u32>,
     pub(super) is_stirred: Bits,
+    pub(super) worth: Vec<Vec<NodeId>>,
     pub(super) has_woken: bool,
     /// Lists asked for the present item, each once; and what came of it.
     pub(super) asked: Vec<u32>,
@@ -59,6 +61,7 @@ impl Scratch {
             is_awake: Bits::default(),
             stirred: Vec::new(),
             is_stirred: Bits::default(),
+            worth: Vec::new(),
             has_woken: false,
             asked: Vec::new(),
             is_asked: Bits::default(),
@@ -85,7 +88,9 @@ impl Scratch {
         self.awake.clear();
         self.is_awake.reset(program.rules.len());
         self.stirred.clear();
-        self.is_stirred.reset(program.sleepers.room());
+        self.is_stirred.reset(program.waking.members.len());
+        self.worth.clear();
+        self.worth.resize(program.waking.groups, Vec::new());
         self.asked.clear();
         self.is_asked.reset(program.lists.len());
         self.list_holds.clear();
@@ -96,13 +101,18 @@ impl Scratch {
         self.list_places.resize(program.lists.len(), Vec::new());
     }
 
-    pub(super) fn forget_item(&mut self) {
+    pub(super) fn forget_item(&mut self, program: &Program) {
         for rule in &self.awake {
             self.is_awake.clear_around(*rule);
         }
         self.awake.clear();
-        for entry in &self.stirred {
-            self.is_stirred.clear_around(*entry);
+        for number in &self.stirred {
+            self.is_stirred.clear_around(*number);
+            let member = program.waking.members.get(*number as usize);
+            if let Some(worth) = member.and_then(|member| self.worth.get_mut(member.group as usize))
+            {
+                worth.clear();
+            }
         }
         self.stirred.clear();
         self.has_woken = false;

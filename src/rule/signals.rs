@@ -3,7 +3,10 @@
 //! There may be a hundred thousand signals and an item has a hundred of them. So what is asked most (did it occur?) lies
 //! in a few kilobytes, what is written is written without reading, and clearing costs what was set.
 
-use super::program::{Guards, NO_GUARD, Signal};
+use super::{
+    program::Signal,
+    waking::{Guards, NO_GUARD},
+};
 
 /// Where something stands: words `start..end` of the item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,11 +24,6 @@ impl Bits {
     pub fn reset(&mut self, count: usize) {
         self.0.clear();
         self.0.resize(count.div_ceil(64), 0);
-    }
-
-    /// The numbers below this have room.
-    pub fn room(&self) -> usize {
-        self.0.len() * 64
     }
 
     #[inline]

@@ -5,9 +5,10 @@ use std::{collections::HashMap, sync::LazyLock};
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
 
 use super::{
-    program::{Guards, Node, NodeId, Program, RuleProgram, Signal, Slice, UNGUARDED},
+    program::{Node, NodeId, Program, RuleProgram, Signal, Slice},
     query::{NearKind, PatternKind},
     vocabulary::Atom,
+    waking::{Guards, UNGUARDED},
 };
 
 /// What an unknown word counts for; common words count up to a hundred thousand.
