@@ -9,6 +9,7 @@ mod crash;
 mod daemon;
 mod early;
 mod faults;
+mod fuzzed;
 mod hands;
 mod identities;
 mod judged;
