@@ -192,8 +192,8 @@ impl Vocabulary {
         meaning.heads.clear();
         let (first, second) = reading.langs_for(word);
         for lang in [Some(first), second].into_iter().flatten() {
-            self.inflected(word, lang, &mut meaning.atoms);
-            self.wildcards(word, lang, &mut meaning.atoms);
+            self.inflected(word, lang, reading, &mut meaning.atoms);
+            self.wildcards(word, lang, reading, &mut meaning.atoms);
         }
         self.exactly(word, &mut meaning.atoms);
         meaning.atoms.sort_unstable();
@@ -214,7 +214,7 @@ impl Vocabulary {
             let beginning = stem::folded_word(lang, before);
             let next = stem::folded_word(lang, after);
             let start = atoms.len();
-            self.inflected(&joined, lang, atoms);
+            self.inflected(&joined, lang, reading, atoms);
             let mut index = start;
             while let Some(atom) = atoms.get(index) {
                 match self
@@ -230,13 +230,18 @@ impl Vocabulary {
         atoms.dedup();
     }
 
-    fn inflected(&self, word: &str, lang: Lang, atoms: &mut Vec<Atom>) {
+    fn inflected(&self, word: &str, lang: Lang, reading: &Reading, atoms: &mut Vec<Atom>) {
         if let Some(index) = self.forms(lang) {
-            stem::text_forms(lang, word, &mut |form| atoms.extend(index.get(form)));
+            stem::text_forms(lang, word, &mut |form| {
+                atoms.extend(index.get(form).filter(|atom| {
+                    self.def(*atom)
+                        .is_some_and(|def| is_wanted(def, lang, reading))
+                }));
+            });
         }
     }
 
-    fn wildcards(&self, word: &str, lang: Lang, atoms: &mut Vec<Atom>) {
+    fn wildcards(&self, word: &str, lang: Lang, reading: &Reading, atoms: &mut Vec<Atom>) {
         if self.prefixes.0.is_empty() {
             return;
         }
@@ -252,8 +257,11 @@ impl Vocabulary {
                 }
                 let found = self.prefixes.get(folded.get(..end).unwrap_or_default());
                 atoms.extend(found.filter(|atom| {
-                    self.def(*atom)
-                        .is_some_and(|def| def.lang.is_none_or(|wanted| wanted == lang))
+                    self.def(*atom).is_some_and(|def| {
+                        def.lang
+                            .is_none_or(|wanted| wanted.for_word(&def.text) == lang)
+                            && is_wanted(def, lang, reading)
+                    })
                 }));
             }
         });
@@ -316,7 +324,15 @@ fn closed_word(def: &AtomDef) -> Option<String> {
 /// Whether words of this language are what the atom stands for.
 fn belongs(def: &AtomDef, lang: Lang) -> bool {
     match def.lang {
-        Some(wanted) => wanted == lang,
+        Some(wanted) => wanted.for_word(&def.text) == lang,
         None => script_of_word(&def.text).is_none_or(|script: Script| lang.is_written_in(script)),
     }
+}
+
+/// Whether a word of this language is wanted in an item read so. A name in a foreign script (`Patriot` among Russian words)
+/// is read in a language of that script, and wanted in the language's items alone.
+fn is_wanted(def: &AtomDef, lang: Lang, reading: &Reading) -> bool {
+    def.lang.is_none_or(|wanted| {
+        wanted == lang || wanted == reading.first || Some(wanted) == reading.second
+    })
 }

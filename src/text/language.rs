@@ -88,6 +88,15 @@ macro_rules! languages {
                 }
             }
 
+            /// The language that a word is read in where it stands among words of this one: its script's own, where this one
+            /// is not written so. `Patriot` in a Russian text.
+            pub fn for_word(self, word: &str) -> Lang {
+                match script_of_word(word) {
+                    Some(script) if !self.is_written_in(script) => default_lang(script, word),
+                    _ => self,
+                }
+            }
+
             pub(crate) fn snowball(self) -> Option<frostem::Algorithm> {
                 match self { $(Lang::$name => $stemmer,)* Lang::Other => None }
             }

@@ -55,6 +55,8 @@ fn armed_groups() -> Vec<ListSource> {
             (Some("en"), "=HTS"),
             (Some("ar"), "المعارضة المسلحة"),
             (Some("ar"), "المتمردون"),
+            (Some("ru"), "Patriot"),
+            (Some("ru"), "HIMARS NEAR/3 удар"),
         ],
     )]
 }
@@ -305,6 +307,13 @@ fn every_language_is_understood() {
     // A list's language key narrows its words, not its exact names.
     check_lang("fr", "@armed-group", "Les insurgents", &[]);
     check_lang("fr", "@armed-group", "Le HTS avance", &["HTS"]);
+    // A name keeps its letters in a text of another script, and its list's language.
+    let headline = "Батареи Patriot прибыли в Киев";
+    check_lang("ru", "@armed-group", headline, &["Patriot"]);
+    check_lang("uk", "@armed-group", headline, &[]);
+    check_lang("en", "@armed-group", "Patriot batteries reach Kyiv", &[]);
+    let headline = "Удары HIMARS по складам";
+    check_lang("ru", "@armed-group", headline, &["Удары HIMARS"]);
 }
 
 #[test]

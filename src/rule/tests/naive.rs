@@ -359,14 +359,16 @@ impl<'a> Naive<'a> {
                         .split_once('\'')
                         .is_some_and(|(name, _)| name == wanted)
             }
-            PatternKind::Prefix => langs(reading, word, lang).into_iter().any(|language| {
-                let start = stem::folded_word(lang.unwrap_or(Lang::Other), rule);
-                let mut is_met = false;
-                stem::wildcard_forms(language, word, &mut |form| {
-                    is_met |= form.starts_with(&start)
-                });
-                is_met
-            }),
+            PatternKind::Prefix => langs(reading, rule, word, lang)
+                .into_iter()
+                .any(|language| {
+                    let start = stem::folded_word(lang.unwrap_or(Lang::Other), rule);
+                    let mut is_met = false;
+                    stem::wildcard_forms(language, word, &mut |form| {
+                        is_met |= form.starts_with(&start)
+                    });
+                    is_met
+                }),
             PatternKind::Inflected => meets(reading, rule, word, lang, &|_| true),
         };
         if is_met {
@@ -432,12 +434,17 @@ fn narrowed(context: Context, lang: &Option<String>) -> Context {
 }
 
 /// The languages a word of a text is read in, of those that a rule's word stands for.
-fn langs(reading: &Reading, word: &str, lang: Option<Lang>) -> Vec<Lang> {
+fn langs(reading: &Reading, rule: &str, word: &str, lang: Option<Lang>) -> Vec<Lang> {
     let (first, second) = reading.langs_for(word);
     [Some(first), second]
         .into_iter()
         .flatten()
-        .filter(|known| lang.is_none_or(|wanted| wanted == *known))
+        .filter(|known| {
+            lang.is_none_or(|wanted| {
+                let is_read = [Some(reading.first), reading.second].contains(&Some(wanted));
+                wanted == *known || is_read && wanted.for_word(rule) == *known
+            })
+        })
         .collect()
 }
 
@@ -448,17 +455,19 @@ fn meets(
     lang: Option<Lang>,
     accepts: &dyn Fn(Lang) -> bool,
 ) -> bool {
-    langs(reading, word, lang).into_iter().any(|language| {
-        let is_of = lang.is_some()
-            || script_of_word(rule).is_none_or(|script| language.is_written_in(script));
-        let mut wanted = Vec::new();
-        stem::rule_forms(language, rule, &mut |form| wanted.push(form.to_owned()));
-        let mut is_met = false;
-        stem::text_forms(language, word, &mut |form| {
-            is_met |= wanted.iter().any(|want| want == form)
-        });
-        is_of && is_met && accepts(language)
-    })
+    langs(reading, rule, word, lang)
+        .into_iter()
+        .any(|language| {
+            let is_of = lang.is_some()
+                || script_of_word(rule).is_none_or(|script| language.is_written_in(script));
+            let mut wanted = Vec::new();
+            stem::rule_forms(language, rule, &mut |form| wanted.push(form.to_owned()));
+            let mut is_met = false;
+            stem::text_forms(language, word, &mut |form| {
+                is_met |= wanted.iter().any(|want| want == form)
+            });
+            is_of && is_met && accepts(language)
+        })
 }
 
 fn near(

@@ -232,6 +232,8 @@ fn lists() -> Vec<NamedList> {
                 (Some("en"), "=HTS"),
                 (Some("ar"), "المعارضة"),
                 (Some("uk"), "обстріл"),
+                (Some("uk"), "strike"),
+                (Some("ar"), "air*"),
             ],
         ),
         (
