@@ -111,7 +111,10 @@ pub fn read(path: &Path, rules: &RuleSet, feeds: &[Arc<Feed>]) -> anyhow::Result
         });
     }
     if items.is_empty() {
-        bail!("{name} holds no items");
+        match problems.first() {
+            Some(problem) => bail!("{name} holds no items, one JSON object a line: {problem}"),
+            None => bail!("{name} is empty"),
+        }
     }
     Ok(LabelledFile {
         path: path.to_owned(),

@@ -185,11 +185,10 @@ impl<'a> Matcher<'a> {
 
     /// Whether any of the entries holds; most of a group sleep through most items.
     fn any_holds(&mut self, entries: Slice, group: Option<Group>) -> bool {
-        let Some(worth) = self.take_worth(group) else {
-            let mut entries = self.program.children(entries).iter();
-            return entries.any(|entry| self.holds(*entry));
-        };
-        let holds = worth.iter().any(|entry| self.holds(*entry));
+        let program = self.program;
+        let worth = self.take_worth(group);
+        let entries = worth.as_deref().unwrap_or(program.children(entries));
+        let holds = entries.iter().any(|entry| self.holds(*entry));
         self.give_back_worth(group, worth);
         holds
     }
@@ -203,9 +202,9 @@ impl<'a> Matcher<'a> {
             .map(std::mem::take)
     }
 
-    fn give_back_worth(&mut self, group: Option<Group>, worth: Vec<NodeId>) {
+    fn give_back_worth(&mut self, group: Option<Group>, worth: Option<Vec<NodeId>>) {
         let slot = group.and_then(|group| self.scratch.worth.get_mut(group as usize));
-        if let Some(slot) = slot {
+        if let (Some(slot), Some(worth)) = (slot, worth) {
             *slot = worth;
         }
     }
@@ -342,19 +341,11 @@ impl<'a> Matcher<'a> {
             let program = self.program;
             let mut places = self.scratch.spare.pop().unwrap_or_default();
             let group = program.lists.get(list as usize).and_then(|def| def.group);
-            match self.take_worth(group) {
-                Some(worth) => {
-                    for entry in &worth {
-                        self.add_spans(*entry, &mut places);
-                    }
-                    self.give_back_worth(group, worth);
-                }
-                None => {
-                    for entry in program.entries(list) {
-                        self.add_spans(*entry, &mut places);
-                    }
-                }
+            let worth = self.take_worth(group);
+            for entry in worth.as_deref().unwrap_or(program.entries(list)) {
+                self.add_spans(*entry, &mut places);
             }
+            self.give_back_worth(group, worth);
             places.sort_unstable();
             places.dedup();
             if let Some(slot) = self.scratch.list_places.get_mut(list as usize) {

@@ -235,11 +235,15 @@ fn files_that_cannot_be_measured_on() {
     let bench = Bench::new();
     bench.write("unlabelled.jsonl", "{\"title\":\"A\"}\n");
     bench.write("broken.jsonl", "{\"title\":\"A\",\"labels\":[]}\nno item\n");
+    bench.write("empty.jsonl", "");
+    bench.write("table.jsonl", "title,labels\nA,airstrike\n");
     for (arguments, wanted) in [
         (["eval", "absent.jsonl"], "cannot open absent.jsonl"),
         (["eval", "unlabelled.jsonl"], "no labelled items"),
         (["terms", "unlabelled.jsonl"], "--matched"),
         (["eval", "broken.jsonl"], "broken.jsonl:2: not an item"),
+        (["eval", "empty.jsonl"], "empty.jsonl is empty"),
+        (["terms", "table.jsonl"], "table.jsonl:1: not an item"),
     ] {
         let output = bench.run(&arguments);
         let text = String::from_utf8(output.stderr).unwrap();
